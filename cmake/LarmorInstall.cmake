@@ -1,0 +1,1 @@
+# cmake --install: a relocatable tree with a CMake package.

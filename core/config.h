@@ -1,0 +1,64 @@
+// A recipe as read from YAML: a tree whose every node knows the file and line it came from.
+//
+// The tree keeps scalars as text; types are decided by the option that reads them (core/options.h), so "no", 010 and 1e-3
+// never change meaning behind the reader's back.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace larmor {
+
+/// Where a value was written: "configs/a.yaml:12", "command line".
+struct Place {
+  std::string file;
+  int line = 0;  ///< from 1; 0 when the source has no lines
+  std::string to_string() const;
+};
+
+struct ConfigNode {
+  enum class Kind { null, scalar, sequence, map };
+  Kind kind = Kind::null;
+  std::string scalar;                                        ///< text of a scalar, as written
+  bool quoted = false;                                       ///< written in quotes: always a string
+  std::vector<ConfigNode> items;                             ///< of a sequence
+  std::vector<std::pair<std::string, ConfigNode>> entries;   ///< of a map, in file order, keys unique
+  Place place;
+
+  bool is_null() const { return kind == Kind::null; }
+  bool is_scalar() const { return kind == Kind::scalar; }
+  bool is_sequence() const { return kind == Kind::sequence; }
+  bool is_map() const { return kind == Kind::map; }
+  /// The entry `key` of a map, or nullptr.
+  const ConfigNode* find(std::string_view key) const;
+  ConfigNode* find(std::string_view key);
+  /// The entry at a dotted path ("optim.lr"), or nullptr.
+  const ConfigNode* find_path(std::string_view dotted) const;
+  /// Sets a map entry, making the map where the node is null; keeps the order of existing entries.
+  ConfigNode& set(std::string_view key, ConfigNode value);
+
+  static ConfigNode make_scalar(std::string text, Place place = {}, bool quoted = false);
+  static ConfigNode make_map(Place place = {});
+  static ConfigNode make_sequence(Place place = {});
+};
+
+/// Parses YAML text. Errors (usage): syntax, duplicate key, alias bomb (more than 100 000 nodes), nesting over 64, each with file:line.
+ConfigNode parse_yaml(std::string_view text, const std::string& file_name);
+
+/// Reads a recipe. `include: base.yaml` or a list of them (relative to the including file) is merged first, later keys win,
+/// maps merge, sequences and scalars replace. A cycle is an error.
+ConfigNode read_yaml(const std::filesystem::path& file);
+
+/// Deep merge of `over` into `base` as for includes.
+void merge(ConfigNode& base, const ConfigNode& over);
+
+/// Applies "optim.lr=3e-4" (the value is parsed as YAML). Error (usage) when there is no '=' or the path runs through a scalar.
+void apply_override(ConfigNode& root, std::string_view assignment);
+
+/// YAML text of the tree, stable order, strings quoted where YAML would read them as something else.
+std::string to_yaml(const ConfigNode& node);
+
+}  // namespace larmor

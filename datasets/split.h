@@ -1,0 +1,39 @@
+// Which subjects train, validate, test. A subject never stands on two sides.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "datasets/source.h"
+
+namespace larmor::datasets {
+
+struct SplitOptions {
+  std::string kind = "published";      ///< published | kfold | list | slice (demonstrates the leak, marks tables as leaking)
+  int64_t folds = 5;
+  int64_t fold = 0;
+  int64_t seed = 42;
+  std::vector<std::string> train;      ///< kind list; empty = all others
+  std::vector<std::string> validation;
+  std::vector<std::string> test;
+};
+OptionTable options_of(SplitOptions& options);
+
+/// Case indices of each side, sorted.
+struct Split {
+  std::vector<int64_t> train;
+  std::vector<int64_t> validation;
+  std::vector<int64_t> test;
+  bool leaks = false;  ///< made by kind slice
+  std::vector<std::string> train_subjects, validation_subjects, test_subjects;
+};
+
+/// Error (usage) for unknown subjects (nearest name told) or an empty side; Error (data) for a leak:
+/// "subject TCGA_CS_4944 is in train and validation (data.split); subjects must be on one side".
+Split make_split(const Source& source, const SplitOptions& options);
+
+/// Refuses a split in which a subject has cases on two sides, naming subject and sides. Called by the loader's owner always.
+void require_no_leak(const Source& source, const Split& split);
+
+}  // namespace larmor::datasets

@@ -1,0 +1,34 @@
+// An encoder turns an image into a pyramid of feature maps.
+//
+// Contract: features()[0] is the input itself, [i] has stride 2^i; channels() gives the width of each. Depth 3-5: deeper stages are
+// stored (checkpoints stay complete) but not run.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/registry.h"
+#include "models/module.h"
+
+namespace larmor::models {
+
+class Encoder : public Module {
+ public:
+  virtual std::vector<at::Tensor> features(const at::Tensor& image) = 0;
+  virtual std::vector<int64_t> channels() const = 0;
+  /// Dotted names, below this encoder, of parameters that features() never uses.
+  virtual std::vector<std::string> unused_parameters() const = 0;
+};
+
+struct EncoderArguments {
+  int64_t in_channels = 3;
+  int64_t depth = 5;
+};
+
+namespace encoders {
+using Registry = ComponentRegistry<std::unique_ptr<Encoder>, EncoderArguments>;
+const Registry& registry();
+}  // namespace encoders
+
+}  // namespace larmor::models

@@ -1,0 +1,49 @@
+// Weights from and to files: safetensors and segmentation_models.pytorch folders, with a strict report.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/tensors.h"
+#include "models/segmenter.h"
+
+namespace larmor::models {
+
+/// What happened to each name.
+struct LoadReport {
+  struct ShapeMismatch {
+    std::string name;
+    std::vector<int64_t> expected, found;
+  };
+  std::vector<std::string> loaded, missing, unexpected;
+  std::vector<ShapeMismatch> mismatched;
+  std::vector<std::string> notes;  ///< "stripped prefix 'module.'", "num_batches_tracked absent: 0"
+  bool is_complete() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
+  /// A few lines: counts, then up to ten names of each kind.
+  std::string to_string() const;
+};
+
+/// Copies tensors by name into the module, buffers included; keeps dtype and device of the module. Missing num_batches_tracked
+/// becomes 0; prefixes `module.`, `model.` are stripped and told. strict: Error (data) when the report is not complete:
+/// "w.safetensors: not the weights of this linknet: 3 missing (decoder.…), 2 unexpected (…), 1 of another shape (encoder.layer0.conv1.weight: 64x3x7x7 here, 64x9x7x7 in the file)"; nothing is changed then.
+LoadReport load_state(Module& module, const NamedTensors& tensors, const std::string& source, bool strict = true);
+
+/// Pretrained encoder weights into a model's encoder; `last_linear.*` is dropped; the first convolution is adapted by `first_conv_rule`
+/// when the channel counts differ ("smp" or "smp01", see adapt_first_convolution).
+LoadReport load_encoder_state(Module& model, const NamedTensors& tensors, const std::string& source, const std::string& first_conv_rule);
+
+/// The first-convolution rule of SMP for in_channels ≠ 3. smp: 1 → sum over RGB; n → channel i takes RGB i mod 3, times 3/n.
+/// smp01: 1 → sum; 2 → first two × 1.5; ≥ 4 → undefined tensor (keep the framework's start values).
+at::Tensor adapt_first_convolution(const at::Tensor& weight3, int64_t in_channels, const std::string& rule);
+
+/// A file (.safetensors) or an SMP folder (config.json + model.safetensors).
+NamedTensors read_weights(const std::filesystem::path& path);
+
+/// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", …).
+ConfigNode model_config_from_smp(const std::filesystem::path& folder);
+
+/// Writes config.json and model.safetensors so that smp.from_pretrained(folder) reads it.
+void write_smp_folder(const std::filesystem::path& folder, const Segmenter& model, const ConfigNode& model_options);
+
+}  // namespace larmor::models

@@ -1,0 +1,23 @@
+// Where golden files and test data are.
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace larmor::testing {
+
+/// $LARMOR_GOLDEN, else tests/golden where it holds `file`, else ../shared/reference/golden; "" when nowhere.
+std::filesystem::path golden_file(const std::string& file);
+/// $LARMOR_TEST_DATA, else ../shared/data; "" when absent.
+std::filesystem::path test_data();
+/// The lgg archive unpacked once into ${LARMOR_CACHE:-~/.cache/larmor}/test-data/lgg/kaggle_3m; "" when absent.
+std::filesystem::path lgg_data();
+/// The repository root.
+std::filesystem::path source_dir();
+/// A fresh empty folder below the system's temporary folder, removed at exit.
+std::filesystem::path make_temporary_folder(const std::string& name);
+
+}  // namespace larmor::testing
+
+/// Skips a test visibly when a golden file or data folder is not there.
+#define LARMOR_NEEDS(path, what) \
+  if ((path).empty()) GTEST_SKIP() << (what) << " is not here; set LARMOR_GOLDEN or LARMOR_TEST_DATA"
