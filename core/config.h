@@ -22,10 +22,10 @@ struct Place {
 struct ConfigNode {
   enum class Kind { null, scalar, sequence, map };
   Kind kind = Kind::null;
-  std::string scalar;                                        ///< text of a scalar, as written
-  bool quoted = false;                                       ///< written in quotes: always a string
-  std::vector<ConfigNode> items;                             ///< of a sequence
-  std::vector<std::pair<std::string, ConfigNode>> entries;   ///< of a map, in file order, keys unique
+  std::string scalar;                                       ///< text of a scalar, as written
+  bool quoted = false;                                      ///< written in quotes: always a string
+  std::vector<ConfigNode> items;                            ///< of a sequence
+  std::vector<std::pair<std::string, ConfigNode>> entries;  ///< of a map, in file order, keys unique
   Place place;
 
   bool is_null() const { return kind == Kind::null; }
@@ -45,7 +45,9 @@ struct ConfigNode {
   static ConfigNode make_sequence(Place place = {});
 };
 
-/// Parses YAML text. Errors (usage): syntax, duplicate key, alias bomb (more than 100 000 nodes), nesting over 64, each with file:line.
+/// Parses YAML text. Errors (usage), each with file:line: syntax, not UTF-8, duplicate key, a key over 200 bytes, a second document, a tag
+/// other than !!str, !!seq and !!map, nesting over 64, and more than 100 000 nodes or 16 MiB once aliases are filled in (an alias bomb).
+/// A value of a map has the line of its key.
 ConfigNode parse_yaml(std::string_view text, const std::string& file_name);
 
 /// Reads a recipe. `include: base.yaml` or a list of them (relative to the including file) is merged first, later keys win,
@@ -55,7 +57,8 @@ ConfigNode read_yaml(const std::filesystem::path& file);
 /// Deep merge of `over` into `base` as for includes.
 void merge(ConfigNode& base, const ConfigNode& over);
 
-/// Applies "optim.lr=3e-4" (the value is parsed as YAML). Error (usage) when there is no '=' or the path runs through a scalar.
+/// Applies "optim.lr=3e-4": the value is parsed as YAML, replaces what stands there, and has the place "command line".
+/// Error (usage) when there is no '=', a key is empty, or the path runs through a value or a list.
 void apply_override(ConfigNode& root, std::string_view assignment);
 
 /// YAML text of the tree, stable order, strings quoted where YAML would read them as something else.

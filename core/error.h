@@ -33,6 +33,9 @@ class Error : public std::runtime_error {
 [[noreturn]] void throw_usage_error(const std::string& message);
 [[noreturn]] void throw_data_error(const std::string& message);
 
+/// `text` in single quotes, fit for one line of a message: control characters as \xNN, cut after 120 bytes.
+std::string in_quotes(std::string_view text);
+
 /// The candidate with the smallest edit distance to `name`, or "" when none is near enough (more than half the letters differ).
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
@@ -45,5 +48,4 @@ std::string unknown_name_message(std::string_view what, std::string_view name, c
 
 }  // namespace larmor
 
-#define LARMOR_ASSERT(expression) \
-  ((expression) ? static_cast<void>(0) : ::larmor::assertion_failed(#expression, __FILE__, __LINE__))
+#define LARMOR_ASSERT(expression) ((expression) ? static_cast<void>(0) : ::larmor::assertion_failed(#expression, __FILE__, __LINE__))

@@ -9,6 +9,13 @@
 //   }
 //   LinkNetOptions o;  options_of(o).read(node, problems);
 //
+// How values are read (the mistake's line is "a.yaml:4: data.batch: …"):
+//   number   1, -0.5, .5, 5., 1e-3, .inf, -.inf; not 1_000, 0x10, .nan      "'eight' is not a number"
+//   integer  decimal digits with an optional sign; 010 is ten; not 1e3       "'1e3' is not an integer"
+//   boolean  true or false only; yes, no, on, off are text                  "'yes' is not a boolean; must be true or false"
+//   text     any scalar as written                                          "unknown value 'x'; nearest: 'y'" where names are fixed
+//   A number, integer or boolean in quotes is text and refused; null is refused but for optional fields and nested maps.
+//
 // The table holds references into the struct and must not outlive it.
 #pragma once
 #include <array>
@@ -48,8 +55,8 @@ struct Bounds {
 };
 Bounds at_least(double low);
 Bounds greater_than(double low);
-Bounds between(double low, double high);            ///< [low, high]
-Bounds from_up_to(double low, double high);         ///< [low, high)
+Bounds between(double low, double high);     ///< [low, high]
+Bounds from_up_to(double low, double high);  ///< [low, high)
 
 /// What `larmor list` and the reference page print of one option.
 struct OptionDoc {
@@ -69,20 +76,20 @@ class OptionTable {
   OptionTable& add(std::string name, std::vector<double>& field, std::string help, Bounds bounds = {});
   OptionTable& add(std::string name, std::vector<int64_t>& field, std::string help, Bounds bounds = {});
   OptionTable& add(std::string name, std::vector<std::string>& field, std::string help, std::vector<std::string> allowed = {});
-  OptionTable& add(std::string name, std::optional<double>& field, std::string help, Bounds bounds = {});    ///< null allowed
+  OptionTable& add(std::string name, std::optional<double>& field, std::string help, Bounds bounds = {});  ///< null allowed
   OptionTable& add(std::string name, std::optional<int64_t>& field, std::string help, Bounds bounds = {});
-  OptionTable& add(std::string name, std::map<std::string, double>& field, std::string help);                ///< name: number
-  /// A [min, max] pair. A bare number is refused: whether it means a fixed value or ± is guesswork.
+  OptionTable& add(std::string name, std::map<std::string, double>& field, std::string help);  ///< name: number
+  /// A [min, max] pair, min <= max. A bare number is refused: whether it means a fixed value or ± is guesswork.
   OptionTable& add_range(std::string name, std::array<double, 2>& field, std::string help, Bounds bounds = {});
   /// A nested map.
   OptionTable& add_table(std::string name, OptionTable table, std::string help);
   /// A subtree that is kept as it is (a component's own options, checked by its registry).
   OptionTable& add_node(std::string name, ConfigNode& field, std::string help);
-  /// A rule over several fields, run after all are read; it returns "" or a message.
+  /// A rule over several fields, run after all are read without a mistake; it returns "" or a message. `key` is what it is told of.
   OptionTable& check(std::string key, std::function<std::string()> rule);
 
   /// Reads a map (or null: all defaults). Unknown keys, wrong types and values out of bounds go to `problems` with
-  /// place and full key (`prefix` + name).
+  /// place and full key (`prefix` + name; a prefix ends with its dot: "optim."). A field whose value is refused keeps its default.
   void read(const ConfigNode& node, Problems& problems, const std::string& prefix = "");
   /// The current values as a tree: what the resolved recipe stores.
   ConfigNode write() const;
@@ -90,7 +97,15 @@ class OptionTable {
   std::vector<std::string> names() const;
 
  private:
-  struct Entry;
+  struct Entry {
+    std::string name;
+    OptionDoc doc;                 ///< name not yet prefixed
+    std::vector<OptionDoc> inner;  ///< of a nested table
+    std::function<void(const ConfigNode& node, Problems& problems, const std::string& key)> read;
+    std::function<ConfigNode()> write;
+  };
+  template <class Field, class Codec>
+  OptionTable& add_field(std::string name, Field& field, std::string help, Codec codec);
   OptionTable& add_entry(Entry entry);
   std::vector<Entry> entries_;
   std::vector<std::pair<std::string, std::function<std::string()>>> rules_;

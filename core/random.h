@@ -35,10 +35,10 @@ class Random {
   explicit Random(RandomKey key) : key_(key.value()) {}
   uint32_t next_u32();
   uint64_t next_u64();
-  double uniform();                          ///< [0, 1), 53 bits
-  double uniform(double low, double high);   ///< [low, high); low when they are equal
-  int64_t integer(int64_t count);            ///< 0 … count-1, unbiased; count ≥ 1
-  double normal();                           ///< mean 0, variance 1 (Box-Muller)
+  double uniform();                         ///< [0, 1), 53 bits
+  double uniform(double low, double high);  ///< [low, high); low when they are equal
+  int64_t integer(int64_t count);           ///< 0 … count-1, unbiased; count ≥ 1
+  double normal();                          ///< mean 0, variance 1 (Box-Muller)
   bool chance(double probability);
 
   /// Fisher-Yates.

@@ -22,7 +22,6 @@ at::Tensor to_tensor(const TensorView& view);
 NamedTensors load_tensors(const std::filesystem::path& file, std::map<std::string, std::string>* metadata = nullptr);
 
 /// Writes tensors (made contiguous, moved to CPU) atomically.
-void save_tensors(const std::filesystem::path& file, const NamedTensors& tensors,
-                  const std::map<std::string, std::string>& metadata = {});
+void save_tensors(const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace larmor

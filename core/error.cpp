@@ -1,0 +1,86 @@
+#include "core/error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace larmor {
+
+namespace {
+
+constexpr size_t kLongestName = 256;  // longer names are hostile or a mistake: no nearest name is looked for
+constexpr size_t kLongestQuote = 120;
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Error Error::with_context(std::string_view context) const { return Error(kind_, fmt::format("{}: {}", context, what())); }
+
+void throw_run_error(const std::string& message) { throw Error(ErrorKind::run, message); }
+void throw_usage_error(const std::string& message) { throw Error(ErrorKind::usage, message); }
+void throw_data_error(const std::string& message) { throw Error(ErrorKind::data, message); }
+
+std::string in_quotes(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text.substr(0, kLongestQuote)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) {
+      result += fmt::format("\\x{:02x}", byte);
+    } else {
+      result += c;
+    }
+  }
+  return result + (text.size() > kLongestQuote ? "…'" : "'");
+}
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
+  std::string nearest;
+  size_t least = kLongestName + 1;
+  if (name.size() > kLongestName) return nearest;
+  for (const std::string& candidate : candidates) {
+    if (candidate.size() > kLongestName) continue;
+    const size_t distance = edit_distance(name, candidate);
+    const bool near_enough = 2 * distance <= std::max(name.size(), candidate.size());
+    if (near_enough && distance < least) {
+      least = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+std::string unknown_name_message(std::string_view what, std::string_view name, const std::vector<std::string>& candidates,
+                                 std::string_view hint) {
+  std::string message = fmt::format("unknown {} {}", what, in_quotes(name));
+  const std::string nearest = nearest_name(name, candidates);
+  if (!nearest.empty()) {
+    message += fmt::format("; nearest: {}", in_quotes(nearest));
+  } else if (hint.empty() && !candidates.empty()) {
+    message += fmt::format("; allowed: {}", fmt::join(candidates, ", "));
+  }
+  if (!hint.empty()) message += fmt::format(" ({})", hint);
+  return message;
+}
+
+void assertion_failed(const char* expression, const char* file, int line) {
+  std::fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, expression);
+  std::abort();
+}
+
+}  // namespace larmor
