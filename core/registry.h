@@ -83,8 +83,8 @@ class ComponentRegistry {
   const std::vector<Component>& components() const { return components_; }
   const std::string& kind() const { return kind_; }
   /// "optim" → "optimizer"; what errors and `larmor list` call one of them.
-  std::string singular() const { return kind_ == "optim" ? "optimizer" : kind_ == "losses" ? "loss" : kind_.substr(0, kind_.size() - 1); }
-  std::string plural() const { return kind_ == "optim" ? "optimizers" : kind_; }
+  std::string singular() const { return kind_ == "losses" ? "loss" : plural().substr(0, plural().size() - 1); }
+  std::string plural() const { return kind_ == "optim" ? "optimizers" : kind_ == "eval" ? "tasks" : kind_; }
 
  private:
   std::string kind_;

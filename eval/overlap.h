@@ -13,10 +13,10 @@ struct Overlap {
   /// 2 tp / (2 tp + fp + fn). `both_empty` is what 0/0 means (the aggregates state theirs).
   double dice(double both_empty) const;
   double iou(double both_empty) const;
-  double sensitivity() const;               ///< NaN without true pixels
-  double precision() const;                 ///< NaN without predicted pixels
-  double specificity() const;               ///< NaN without negative pixels
-  double negative_predictive_value() const; ///< NaN without predicted negatives
+  double sensitivity() const;                ///< NaN without true pixels
+  double precision() const;                  ///< NaN without predicted pixels
+  double specificity() const;                ///< NaN without negative pixels
+  double negative_predictive_value() const;  ///< NaN without predicted negatives
   double accuracy() const;
   double relative_volume_difference() const;  ///< (P - G) / G; NaN without true pixels
   double volume_similarity() const;           ///< 1 - |P - G| / (P + G); NaN when both are empty
@@ -24,5 +24,7 @@ struct Overlap {
 
 /// Non-zero is inside. Lengths must be equal (assertion).
 Overlap count_overlap(std::span<const uint8_t> truth, std::span<const uint8_t> prediction);
+/// The same for one class of two label maps: pixels equal to `label` are inside.
+Overlap count_overlap(std::span<const uint8_t> truth, std::span<const uint8_t> prediction, uint8_t label);
 
 }  // namespace larmor::eval

@@ -8,31 +8,48 @@
 
 #include "core/options.h"
 #include "eval/task.h"
+#include "eval/tta.h"
 #include "models/segmenter.h"
 
 namespace larmor::eval {
 
 struct PredictorOptions {
-  std::string tta = "none";              ///< see tta_names()
-  std::string merge = "mean";            ///< see merge_names()
-  std::string merge_of = "probabilities"; ///< probabilities | logits: what views are merged as; ensembles always merge probabilities
+  std::string tta = "none";                ///< see tta_names()
+  std::string merge = "mean";              ///< see merge_names()
+  std::string merge_of = "probabilities";  ///< probabilities | logits: what views are merged as; ensembles always merge probabilities
+  int64_t images_at_once = 64;             ///< images in one forward pass; a larger stack of views is run in pieces
 };
 OptionTable options_of(PredictorOptions& options);
 
+struct Prediction {
+  at::Tensor probabilities;  ///< N x classes x H x W, float32, CPU
+  at::Tensor logits;         ///< of the unchanged view, float32, on the device; undefined for an ensemble
+};
+
 class Predictor {
  public:
-  /// Several networks form an ensemble: the mean of their (merged) probabilities. Prepares them for inference.
+  /// Several networks form an ensemble: the mean of their (merged) probabilities. Puts them into eval mode and prepares them for
+  /// inference; whoever trains one afterwards calls train(true). Error (usage): networks of different classes or input channels,
+  /// unknown names, merges that do not fit (roots of logits, sums of probabilities), mirrored views of a lateral task.
   Predictor(std::vector<std::shared_ptr<models::Segmenter>> networks, const Task& task, PredictorOptions options, at::Device device);
-  /// N x C x H x W on any device → probabilities on CPU, float32. Views of one batch go through the network together.
-  at::Tensor probabilities(const at::Tensor& image);
+  /// N x C x H x W on any device. Views of one batch go through the network together. No graph is recorded.
+  Prediction predict(const at::Tensor& image);
+  at::Tensor probabilities(const at::Tensor& image) { return predict(image).probabilities; }
   /// Raw logits of the only network, no augmentation (predict --input t.safetensors).
   at::Tensor logits(const at::Tensor& image);
+  const models::SegmenterInfo& info() const { return networks_[0]->info(); }
+  const PredictorOptions& options() const { return options_; }
 
  private:
+  /// Probabilities of one network, its views merged. `first_logits` receives the logits of the unchanged view.
+  at::Tensor merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits);
+  at::Tensor forward_in_pieces(models::Segmenter& network, const at::Tensor& stack);
+
   std::vector<std::shared_ptr<models::Segmenter>> networks_;
   const Task& task_;
   PredictorOptions options_;
   at::Device device_;
+  std::vector<View> views_;
 };
 
 }  // namespace larmor::eval

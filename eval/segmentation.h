@@ -1,14 +1,27 @@
 // Task `segmentation`: masks of one foreground class (or several), scored per slice and per patient.
 //
-// Probabilities are resized (bilinear, align_corners = false) to the source's size, thresholded, and compared with the source's own
-// mask: training at 128 x 128 is scored at 256 x 256. Five aggregates of Dice, always all of them (docs/reference/metrics.md):
+// Probabilities are resized (bilinear, align_corners = false; padding to square undone) to the source's size, thresholded, and compared
+// with the source's own mask: training at 128 x 128 is scored at 256 x 256. Five aggregates of Dice, always all of them:
 //   dice_positive_slices  (a) mean over slices with non-empty truth
-//   dice_all_slices       (b) mean over all slices, empty/empty = 1
+//   dice_all_slices       (b) mean over all slices
 //   dice_patients         (c) mean over patients of the Dice pooled over the patient's slices
 //   dice_pooled           (d) all pixels pooled
-//   dice_batches          (e) mean over batches of the batch-pooled score with eps 1e-7: what SMP's epoch loop prints
+//   dice_batches          (e) mean over batches of the batch-pooled score with eps 1e-7: what SMP's epoch loop prints (there at the
+//                             network's size)
+// and iou_patients, sensitivity_patients, precision_patients as (c).
+//
+// Empty masks. Truth and prediction both empty: Dice and IoU are 1. Only one of them empty: 0; so a missed lesion always counts, as 0.
+// Sensitivity is averaged over patients with a lesion, precision over patients with a lesion or a prediction, and is 0 where a lesion
+// was there and nothing predicted. A slice or patient is missed when it has a lesion and no predicted pixel meets it; `missed` counts
+// them. A mean over no cases is NaN with count 0.
+//
+// Several classes (0 is background): the most probable class; every aggregate is the mean over the foreground classes of the class's
+// aggregate, classes without a case left out; dice_patients.<class> follow, and the tables have one row per class.
+//
+// Intervals are percentile bootstraps over patients, who carry their slices with them; (e) has none.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/options.h"
@@ -19,8 +32,12 @@ namespace larmor::eval {
 struct SegmentationOptions {
   double threshold = 0.5;          ///< one class: probability at or above is inside
   bool largest_component = false;  ///< keep the largest face-connected 3-D component of a patient's mask
+  bool lateral = false;            ///< a class means left or right: mirrored views are refused
   int64_t bootstrap = 10000;       ///< resamples of the confidence intervals over patients
 };
 OptionTable options_of(SegmentationOptions& options);
+
+std::unique_ptr<Task> make_segmentation(const SegmentationOptions& options, int64_t classes);
+void register_segmentation(Registry& tasks);
 
 }  // namespace larmor::eval

@@ -2,7 +2,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <map>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,15 +12,25 @@
 #include "core/registry.h"
 #include "datasets/sample.h"
 #include "datasets/source.h"
+#include "imaging/image.h"
 
 namespace larmor::eval {
 
-/// One aggregated number. `count` is how many cases stand behind it; `missed` how many of them had no overlap at all.
+/// One aggregated number. `count` is how many cases stand behind it; `missed` how many of them had a lesion and no overlap at all.
 struct Metric {
   std::string name;  ///< "dice_patients", "dice_positive_slices", …
   double value = 0;
   int64_t count = 0;
   int64_t missed = 0;
+  double low = std::numeric_limits<double>::quiet_NaN();  ///< 95 % bootstrap interval over patients; NaN where there is none
+  double high = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// One slice with its masks (u8, source size, non-zero = inside), for pictures.
+struct MaskedSlice {
+  datasets::CaseKey key;
+  imaging::Image truth;
+  imaging::Image prediction;
 };
 
 /// The result of scoring a set of cases.
@@ -27,8 +38,11 @@ struct Evaluation {
   std::vector<Metric> metrics;
   CsvTable patients;  ///< one row per patient: the source of every mean
   CsvTable slices;    ///< one row per slice
+  /// Per patient, in the order of `patients`, the slice with most lesion (most predicted pixels where there is no lesion).
+  std::vector<MaskedSlice> largest_lesions;
   /// The metric, or an assertion.
   double value(const std::string& name) const;
+  const Metric& metric(const std::string& name) const;
   bool has(const std::string& name) const;
 };
 
@@ -38,7 +52,7 @@ class Evaluator {
   virtual ~Evaluator() = default;
   /// `probabilities`: N x C x H x W float, CPU, at the network's size; the batch carries source_labels.
   virtual void add(const datasets::Batch& batch, const at::Tensor& probabilities) = 0;
-  virtual Evaluation finish() = 0;
+  virtual Evaluation finish() = 0;  ///< once, after the last batch
 };
 
 class Task {
@@ -49,6 +63,8 @@ class Task {
   /// logits → probabilities (sigmoid for one class, else softmax).
   virtual at::Tensor activate(const at::Tensor& logits) const = 0;
   virtual std::unique_ptr<Evaluator> make_evaluator(const datasets::Source& source) const = 0;
+  /// True when a class means left or right: then mirrored views are refused, for they would swap it.
+  virtual bool is_lateral() const { return false; }
   /// Names that `train.monitor` may take, the first is the default ("dice_patients").
   virtual std::vector<std::string> metric_names() const = 0;
 };

@@ -17,11 +17,12 @@ struct View {
   int quarter_turns = 0;
 };
 
-/// "none" | "tta1" = "hflip" {id, h} | "vflip" {id, v} | "tta2" = "flip" {id, h, v, hv} | "tta3" = "d4" (8 views). Error (usage) with names otherwise.
+/// "none" | "tta1" = "hflip" {id, h} | "vflip" {id, v} | "tta2" = "flip" {id, h, v, hv} | "tta3" = "d4" (8 views). Error (usage) with names
+/// otherwise.
 std::vector<View> tta_views(const std::string& name);
 std::vector<std::string> tta_names();
 
-at::Tensor apply_view(const at::Tensor& image, const View& view);   ///< N x C x H x W
+at::Tensor apply_view(const at::Tensor& image, const View& view);  ///< N x C x H x W
 at::Tensor undo_view(const at::Tensor& output, const View& view);
 
 /// mean | gmean | max | min | sum | tsharpen (temperature 0.5 mean of p^0.5). gmean and tsharpen need non-negative values.

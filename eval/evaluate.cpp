@@ -1,0 +1,30 @@
+#include "eval/evaluate.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "core/error.h"
+
+namespace larmor::eval {
+
+at::Tensor image_of(const datasets::Batch& batch) { return at::from_blob(batch.image, batch.shape, at::kFloat); }
+
+Evaluation evaluate(Predictor& predictor, datasets::Loader& loader, const Task& task, const datasets::Source& source,
+                    const EvaluateOptions& options) {
+  const c10::InferenceMode inference;
+  const std::unique_ptr<Evaluator> evaluator = task.make_evaluator(source);
+  const int64_t total = loader.samples_per_epoch();
+  int64_t done = 0;
+  loader.start_epoch(options.epoch);
+  while (const std::optional<datasets::Batch> batch = loader.next()) {
+    const Prediction prediction = predictor.predict(image_of(*batch));
+    if (options.on_logits) options.on_logits(*batch, prediction.logits);
+    evaluator->add(*batch, prediction.probabilities);
+    done += batch->count();
+    if (options.on_progress) options.on_progress(done, total);
+  }
+  LARMOR_ASSERT(done == total);
+  return evaluator->finish();
+}
+
+}  // namespace larmor::eval
