@@ -2,7 +2,7 @@
 #
 #   LARMOR_LIBTORCH   the folder that holds include/ and lib/ (a wheel's torch/, an unpacked libtorch zip)
 #
-# gives LibTorch::cpu, LibTorch::cuda (only where the CUDA half is there) and LibTorch_VERSION.
+# gives LibTorch::cpu, LibTorch::openmp, LibTorch::cuda (only where the CUDA half is there) and LibTorch_VERSION.
 include(FindPackageHandleStandardArgs)
 
 set(LARMOR_LIBTORCH "$ENV{LARMOR_LIBTORCH}" CACHE PATH "LibTorch folder with include/ and lib/")
@@ -67,6 +67,17 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   foreach(_dir IN LISTS LibTorch_RUNTIME_DIRS)
     target_link_options(LibTorch::cpu INTERFACE "LINKER:-rpath-link,${_dir}")
   endforeach()
+
+  # LibTorch's own OpenMP runtime, so that a unit compiled with -fopenmp brings no second one with threads of its own.
+  file(GLOB _openmp "${LibTorch_ROOT}/lib/libgomp*.so*")
+  add_library(LibTorch::openmp INTERFACE IMPORTED)
+  target_compile_options(LibTorch::openmp INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+  if(_openmp)
+    list(GET _openmp 0 _openmp)
+    target_link_libraries(LibTorch::openmp INTERFACE "${_openmp}")
+  else()
+    target_link_libraries(LibTorch::openmp INTERFACE gomp)
+  endif()
 
   if(LibTorch_torch_cuda_LIBRARY AND LibTorch_c10_cuda_LIBRARY)
     add_library(LibTorch::cuda INTERFACE IMPORTED)
