@@ -33,7 +33,10 @@ if(LARMOR_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 add_library(larmor_flags INTERFACE)
+# No errno after sqrt, or loops with a root are not vectorised; no contraction to fused multiply-add, or results would depend on the
+# vector unit. Both keep IEEE arithmetic.
 target_compile_options(larmor_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno -ffp-contract=off>
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${LARMOR_WARNINGS_AS_ERRORS}>>:-Werror>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${LARMOR_SANITIZE}>>:-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined>
