@@ -14,11 +14,12 @@ struct CsvTable {
   size_t column(const std::string& name) const;
 };
 
-/// Parses text; rows of another length than the header are an Error (data) with line number. A BOM and CRLF are accepted.
+/// Parses text. A BOM and CRLF are accepted, empty lines are skipped. Error (data) with file and line: no header, a row of another length
+/// than the header, a quote that is not closed, text beside a quoted field.
 CsvTable parse_csv(std::string_view text, const std::string& file_name);
 CsvTable read_csv(const std::filesystem::path& file);
 std::string to_csv(const CsvTable& table);
-/// Shortest text that reads back to the same double; "" for NaN.
+/// Shortest text that reads back to the same double; "inf" and "-inf"; "" for NaN.
 std::string csv_number(double value);
 
 }  // namespace larmor

@@ -10,7 +10,8 @@ class JsonLog {
  public:
   /// Appends to `file`; an unfinished last line (a killed run) is cut off first.
   explicit JsonLog(std::filesystem::path file);
-  /// Writes {"event": event, "time": ISO-8601 UTC, …fields}. Non-finite numbers are written as the strings "nan", "inf", "-inf".
+  /// Writes {"event": event, "time": ISO-8601 UTC, …fields}; fields is an object without those two keys. Non-finite numbers are written as
+  /// the strings "nan", "inf", "-inf".
   void write(const std::string& event, const nlohmann::json& fields);
   const std::filesystem::path& file() const { return file_; }
 

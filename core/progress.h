@@ -14,7 +14,19 @@ std::string format_clock(double seconds);
 std::string format_bytes(uint64_t bytes);
 std::string format_count(double count);
 
-/// A bar for one loop of known length: title, bar, done/total, rate, free text, ETA.
+/// What one drawing of a bar shows.
+struct ProgressView {
+  std::string title;
+  int64_t done = 0;
+  int64_t total = 0;
+  double seconds = 0;  ///< since the loop began; rate and time left follow from it
+  std::string text;
+};
+
+/// The live line without control sequences but colours: title, bar, done/total, rate, text, time left; cut to `width` columns.
+std::string draw_progress(const ProgressView& view, size_t width, bool colour);
+
+/// A bar for one loop of known length: title, bar, done/total, rate, free text, ETA. Style plain prints messages only, quiet nothing.
 class ProgressBar {
  public:
   ProgressBar(std::string title, int64_t total, ProgressStyle style = ProgressStyle::automatic);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/files.h"
@@ -33,7 +34,8 @@ struct TensorView {
 class SafetensorsFile {
  public:
   /// Error (data), naming file and rule: too short, header over 100 MB or past the end, not a JSON object, duplicate key,
-  /// unknown dtype, negative or overflowing shape, offsets out of order, holes, overlap, size unequal to shape × dtype, trailing bytes.
+  /// unknown dtype, unknown or missing field, negative or overflowing shape, more than 64 dimensions, offsets out of order, holes, overlap,
+  /// size unequal to shape × dtype, trailing bytes.
   static SafetensorsFile open(const std::filesystem::path& file);
   /// The same over bytes in memory (for tests and fuzzing); `name` stands for the file in messages.
   static SafetensorsFile parse(std::span<const std::byte> bytes, const std::string& name);
@@ -47,10 +49,12 @@ class SafetensorsFile {
   std::shared_ptr<MappedFile> map_;
   std::string name_;
   std::vector<TensorView> tensors_;
+  std::unordered_map<std::string, size_t> positions_;  ///< by name, in tensors_
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes atomically; tensors in the given order, header padded with spaces to 8 bytes. Duplicate names are an assertion.
+/// Writes atomically; tensors in the given order, header padded with spaces to 8 bytes. The same input gives the same bytes.
+/// A duplicate name, a name "__metadata__" and bytes that do not fit the shape are assertions.
 void write_safetensors(const std::filesystem::path& file, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -15,13 +15,13 @@ namespace larmor {
 /// Named tensors in a fixed order (a state dict).
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// A CPU copy of a view. Error (data) for dtypes that LibTorch lacks.
+/// A CPU copy of a view; a boolean byte other than 0 and 1 is read as true.
 at::Tensor to_tensor(const TensorView& view);
 
 /// Reads all tensors (CPU copies) and, where wanted, the metadata.
 NamedTensors load_tensors(const std::filesystem::path& file, std::map<std::string, std::string>* metadata = nullptr);
 
-/// Writes tensors (made contiguous, moved to CPU) atomically.
+/// Writes tensors (made contiguous, moved to CPU) atomically. Error (run) for a dtype that safetensors lacks (complex, quantised).
 void save_tensors(const std::filesystem::path& file, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace larmor

@@ -18,7 +18,7 @@ class ThreadPool {
   /// Queues a task. Tasks must not throw (wrap them): an escaped exception ends the program.
   void submit(std::function<void()> task);
   /// Runs body(0) … body(count-1) on the workers and waits. Exceptions: the first by index is rethrown after all have ended;
-  /// an Error tells "(and k more)".
+  /// an Error tells "(and k more)". Never called from a task of the same pool, which would wait for itself (asserted).
   void for_each(size_t count, const std::function<void(size_t)>& body);
 
  private:
