@@ -1,0 +1,144 @@
+// Binds commands to CLI11 and turns errors into exit codes. The only unit that knows CLI11.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include "cli/command.h"
+#include "cli/help.h"
+#include "core/error.h"
+#include "core/version.h"
+
+namespace larmor::cli {
+
+namespace {
+
+/// Forwards declarations to one CLI11 subcommand.
+class CliArguments : public Arguments {
+ public:
+  explicit CliArguments(CLI::App& app) : app_(app) {}
+  void positional(const std::string& name, std::string& target, const std::string& help, bool required) override {
+    app_.add_option(plain(name), target, help)->required(required);
+  }
+  void positionals(const std::string& name, std::vector<std::string>& target, const std::string& help, bool required) override {
+    app_.add_option(plain(name), target, help)->required(required);
+  }
+  void option(const std::string& names, std::string& target, const std::string& help) override {
+    app_.add_option(names, target, help)->capture_default_str();
+  }
+  void option(const std::string& names, int64_t& target, const std::string& help) override {
+    app_.add_option(names, target, help)->capture_default_str();
+  }
+  void option(const std::string& names, double& target, const std::string& help) override {
+    app_.add_option(names, target, help)->capture_default_str();
+  }
+  void option(const std::string& names, std::vector<std::string>& target, const std::string& help) override {
+    // One word per option: "a,b" is split, and the next word stays free for positionals.
+    app_.add_option(names, target, help)->delimiter(',')->allow_extra_args(false);
+  }
+  void flag(const std::string& names, bool& target, const std::string& help) override { app_.add_flag(names, target, help); }
+
+ private:
+  /// CLI11 allows no '=' in names of positionals.
+  static std::string plain(std::string name) {
+    std::replace(name.begin(), name.end(), '=', '_');
+    return name;
+  }
+  CLI::App& app_;
+};
+
+void add_global_options(CLI::App& app, GlobalOptions& global) {
+  app.add_option("--device", global.device, "cpu, cuda or cuda:<index>")->capture_default_str();
+  app.add_option("--threads", global.threads, "compute threads; 0: one per core")->capture_default_str();
+  app.add_option("--seed", global.seed, "random seed");
+  app.add_flag("--quiet", global.quiet, "no progress, errors only");
+  app.add_flag("--json", global.json, "results as JSON on stdout");
+}
+
+std::vector<std::string> command_names(const std::vector<Command>& commands) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.name);
+  return names;
+}
+
+/// CLI11's message as one line in our form.
+int report_parse_error(const CLI::ParseError& error, const std::string& command) {
+  std::string text = error.what();
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  fmt::print(stderr, "larmor {}: {} (larmor help {})\n", command, text, command);
+  return static_cast<int>(ErrorKind::usage);
+}
+
+int run_command(const Command& command, int argc, const char* const* argv) {
+  CLI::App app;
+  GlobalOptions global;
+  CliArguments arguments(app);
+  const Command::Run run = command.declare(arguments);
+  add_global_options(app, global);
+  app.set_help_flag();
+  bool wants_help = false;
+  app.add_flag("-h,--help", wants_help, "this text");
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "-h" || word == "--help") {
+      print_command_help(command, std::cout);
+      return 0;
+    }
+  }
+  try {
+    std::vector<std::string> words(argv + 2, argv + argc);
+    std::reverse(words.begin(), words.end());  // CLI11 takes them last first
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return report_parse_error(error, command.name);
+  }
+  return run(global);
+}
+
+int dispatch(int argc, const char* const* argv) {
+  const std::vector<Command> commands = all_commands();
+  if (argc < 2) {
+    print_overview(commands, std::cout);
+    return 0;
+  }
+  const std::string name = argv[1];
+  if (name == "--version") {
+    fmt::print("larmor {}\n", kVersion);
+    return 0;
+  }
+  if (name == "-h" || name == "--help") {
+    print_overview(commands, std::cout);
+    return 0;
+  }
+  for (const Command& command : commands) {
+    if (command.name == name) return run_command(command, argc, argv);
+  }
+  throw_usage_error(unknown_name_message("command", name, command_names(commands), "larmor help"));
+}
+
+int fail(const std::string& message, ErrorKind kind) {
+  fmt::print(stderr, "{}\n", message);
+  return static_cast<int>(kind);
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const Error& error) {
+    return fail(error.what(), error.kind());
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory: lower data.batch, data.cache_mib or data.size", ErrorKind::run);
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    return fail("internal error: " + text.substr(0, text.find('\n')), ErrorKind::run);
+  }
+}
+
+}  // namespace larmor::cli

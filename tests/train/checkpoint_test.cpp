@@ -1,0 +1,125 @@
+#include "train/checkpoint.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/support/golden.h"
+
+namespace larmor::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+Checkpoint make_checkpoint() {
+  Checkpoint checkpoint;
+  checkpoint.state.epoch = 3;
+  checkpoint.state.batch = 2;
+  checkpoint.state.step = 17;
+  checkpoint.state.best_epoch = 1;
+  checkpoint.state.best_value = 0.1 + 0.2;  // no short decimal form
+  checkpoint.state.schedule = R"({"best": 0.5})";
+  checkpoint.model = {{"a.weight", at::arange(6, at::kFloat).view({2, 3})}, {"a.num_batches_tracked", at::scalar_tensor(4, at::kLong)}};
+  checkpoint.optimizer = {{"exp_avg/a.weight", at::ones({2, 3})}};
+  checkpoint.ema = {{"a.weight", at::zeros({2, 3})}};
+  checkpoint.recipe = "model:\n  name: linknet\n";
+  return checkpoint;
+}
+
+void expect_equal(const NamedTensors& a, const NamedTensors& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].first, b[i].first);
+    EXPECT_TRUE(at::equal(a[i].second, b[i].second)) << a[i].first;
+  }
+}
+
+TEST(Checkpoint, RoundTripKeepsEverything) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "last.safetensors";
+  const Checkpoint saved = make_checkpoint();
+  save_checkpoint(file, saved);
+  const Checkpoint loaded = load_checkpoint(file);
+  EXPECT_EQ(loaded.state.epoch, 3);
+  EXPECT_EQ(loaded.state.batch, 2);
+  EXPECT_EQ(loaded.state.step, 17);
+  EXPECT_EQ(loaded.state.best_epoch, 1);
+  EXPECT_EQ(loaded.state.best_value, 0.1 + 0.2);
+  EXPECT_EQ(loaded.state.schedule, saved.state.schedule);
+  EXPECT_EQ(loaded.recipe, saved.recipe);
+  expect_equal(loaded.model, saved.model);
+  expect_equal(loaded.optimizer, saved.optimizer);
+  expect_equal(loaded.ema, saved.ema);
+}
+
+TEST(Checkpoint, EqualStatesGiveEqualBytes) {
+  const fs::path folder = testing::make_temporary_folder("checkpoint");
+  save_checkpoint(folder / "a", make_checkpoint());
+  save_checkpoint(folder / "b", make_checkpoint());
+  EXPECT_EQ(read_file(folder / "a"), read_file(folder / "b"));
+}
+
+TEST(Checkpoint, WeightsOfACheckpointAreItsAverage) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "last.safetensors";
+  save_checkpoint(file, make_checkpoint());
+  const Weights weights = load_weights(file);
+  expect_equal(weights.model, make_checkpoint().ema);
+  EXPECT_EQ(weights.recipe, make_checkpoint().recipe);
+}
+
+TEST(Checkpoint, BestWeightsKeepTheirValue) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "best.safetensors";
+  save_weights(file, {make_checkpoint().model, "recipe", 4, "dice_patients", 0.75});
+  const Weights weights = load_weights(file);
+  expect_equal(weights.model, make_checkpoint().model);
+  EXPECT_EQ(weights.epoch, 4);
+  EXPECT_EQ(weights.metric, "dice_patients");
+  EXPECT_EQ(weights.value, 0.75);
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(CheckpointError, MissingFile) {
+  EXPECT_EQ(message_of([] { load_checkpoint("nowhere/last.safetensors"); }), "nowhere/last.safetensors: no such checkpoint");
+}
+
+TEST(CheckpointError, FlippedByteIsFound) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "last.safetensors";
+  save_checkpoint(file, make_checkpoint());
+  std::string bytes = read_file(file);
+  bytes[bytes.size() - 1] ^= 1;
+  std::ofstream(file, std::ios::binary) << bytes;
+  const std::string message = message_of([&] { load_checkpoint(file); });
+  EXPECT_TRUE(message.starts_with(file.string() + ": damaged: checksum ")) << message;
+  EXPECT_TRUE(message.ends_with(" is stored; use another checkpoint")) << message;
+}
+
+TEST(CheckpointError, WeightsAreNoCheckpoint) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "best.safetensors";
+  save_weights(file, {make_checkpoint().model, "", 1, "dice_patients", 0.5});
+  EXPECT_EQ(message_of([&] { load_checkpoint(file); }),
+            file.string() + ": not a training checkpoint of this version (format 'larmor-weights/1', needed 'larmor-checkpoint/1')");
+}
+
+TEST(CheckpointError, TornAtEveryLengthIsRefused) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "last.safetensors";
+  save_checkpoint(file, make_checkpoint());
+  const std::string bytes = read_file(file);
+  for (size_t length = 0; length < bytes.size(); length += 7) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes.substr(0, length);
+    EXPECT_THROW(load_checkpoint(file), Error) << length;
+  }
+}
+
+}  // namespace
+}  // namespace larmor::train

@@ -1,0 +1,110 @@
+#include "train/recipe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/error.h"
+#include "tests/support/golden.h"
+
+namespace larmor::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RecipeTest : public ::testing::Test {
+ protected:
+  fs::path write(const std::string& name, const std::string& text) {
+    const fs::path file = folder_ / name;
+    std::ofstream(file) << text;
+    return file;
+  }
+  fs::path folder_ = testing::make_temporary_folder("recipe");
+};
+
+/// Each line with the file in front, joined as an Error joins them.
+std::string in_file(const std::vector<std::string>& lines, const fs::path& file) {
+  std::string text;
+  for (const std::string& line : lines) text += (text.empty() ? "" : "\n") + file.string() + line;
+  return text;
+}
+
+std::string message_of(const fs::path& file, const std::vector<std::string>& overrides = {}) {
+  try {
+    read_recipe(file, overrides);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_F(RecipeTest, EmptyRecipeIsAllDefaults) {
+  const Recipe recipe = read_recipe(write("a.yaml", "{}\n"), {});
+  EXPECT_EQ(recipe.name, "a");
+  EXPECT_EQ(recipe.data.source, "lgg");
+  EXPECT_EQ(recipe.model.name, "linknet");
+  EXPECT_EQ(recipe.optim.name, "adam");
+  EXPECT_EQ(recipe.model.options.find("encoder")->scalar, "se_resnext50_32x4d");
+}
+
+TEST_F(RecipeTest, ComponentOptionsStandBesideTheSectionsOwnKeys) {
+  const fs::path file = write("a.yaml", "optim:\n  name: ralamb\n  lr: 0.01\n  schedule: cosine\n  clip_norm: 1\nmodel: {classes: 2}\n");
+  const Recipe recipe = read_recipe(file, {"optim.lr=3e-4", "data.augment.flip_horizontal=0.5"});
+  EXPECT_EQ(recipe.optim.name, "ralamb");
+  EXPECT_EQ(std::stod(recipe.optim.options.find("lr")->scalar), 3e-4);
+  EXPECT_EQ(recipe.optim.schedule, "cosine");
+  EXPECT_EQ(recipe.optim.clip_norm, 1);
+  EXPECT_EQ(recipe.model.options.find("classes")->scalar, "2");
+  EXPECT_EQ(recipe.data.augment.flip_horizontal, 0.5);
+}
+
+TEST_F(RecipeTest, ResolvedRecipeReadsBackTheSame) {
+  const fs::path file = write("a.yaml", "optim: {name: ranger, schedule: {name: flat_cosine}}\nloss: bce\ntrain: {seed: 3}\n");
+  const Recipe recipe = read_recipe(file, {});
+  const std::string text = larmor::to_yaml(to_config(recipe));
+  const Recipe again = recipe_from(parse_yaml(text, "resolved"), recipe.name);
+  EXPECT_EQ(larmor::to_yaml(to_config(again)), text);
+}
+
+TEST_F(RecipeTest, IncludesAreMergedAndOverridden) {
+  write("base.yaml", "train: {epochs: 5, seed: 1}\n");
+  const Recipe recipe = read_recipe(write("a.yaml", "include: base.yaml\ntrain: {epochs: 7}\n"), {});
+  EXPECT_EQ(recipe.train.epochs, 7);
+  EXPECT_EQ(recipe.train.seed, 1);
+}
+
+TEST_F(RecipeTest, NameIsThePathBelowConfigs) {
+  EXPECT_EQ(recipe_name("configs/lgg/linknet.yaml"), "lgg/linknet");
+  EXPECT_EQ(recipe_name("/somewhere/configs/quickstart.yaml"), "quickstart");
+  EXPECT_EQ(recipe_name("mine/try.yaml"), "try");
+}
+
+TEST_F(RecipeTest, PortableRecipeLeavesOutWhatChangesNoResult) {
+  const fs::path file = write("a.yaml", "{}\n");
+  const auto portable = [&](const std::vector<std::string>& overrides) { return larmor::to_yaml(portable_config(read_recipe(file, overrides))); };
+  EXPECT_EQ(portable({"data.root=here", "data.workers=1"}), portable({"data.root=there", "data.workers=2", "data.prefetch=5"}));
+  EXPECT_NE(portable({}), portable({"data.batch=3"}));
+}
+
+TEST_F(RecipeTest, DifferencesNameKeysAndValues) {
+  const fs::path file = write("a.yaml", "{}\n");
+  const auto before = portable_config(read_recipe(file, {"data.batch=4"})), after = portable_config(read_recipe(file, {"data.batch=6"}));
+  EXPECT_THAT(differences(before, after), ::testing::ElementsAre("data.batch: 4 → 6"));
+  EXPECT_TRUE(differences(before, before).empty());
+}
+
+TEST_F(RecipeTest, EveryMistakeIsToldAtOnce) {
+  const fs::path file = write("a.yaml", "data:\n  batch: none\n  bach: 3\noptim:\n  name: ranglars\nmodel:\n  name: linknet\n  classes: 0\n");
+  EXPECT_EQ(message_of(file), in_file({
+                                  ":2: data.batch: 'none' is not an integer",
+                                  ":3: data.bach: unknown key for source 'lgg'; nearest: 'batch'",
+                                  ":8: model.classes: 0 is not allowed; must be >= 1",
+                                  ":5: optim.name: unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)",
+                              },
+                                        file));
+}
+
+}  // namespace
+}  // namespace larmor::train

@@ -1,0 +1,57 @@
+// Checkpoints: everything that a training needs to go on as if it had never stopped, and the best weights for use elsewhere.
+//
+//   last.safetensors  "model/<name>", "optimizer/<name>", "ema/<name>"; metadata: format, state (JSON), recipe (YAML), checksum
+//   best.safetensors  plain state-dict names; metadata: format, recipe, epoch, metric, value, checksum
+//
+// Both are written beside the target and renamed; the checksum (CRC-32 over all tensor bytes) is verified when read. They hold no
+// time, host or path, so that equal trainings give equal bytes.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/config.h"
+#include "core/tensors.h"
+
+namespace larmor::train {
+
+/// Where a training stands. `epoch` and `batch` are the next ones to run.
+struct TrainState {
+  int64_t epoch = 0;
+  int64_t batch = 0;
+  int64_t step = 0;            ///< optimizer steps done
+  int64_t best_epoch = -1;     ///< from 0; -1: none yet
+  double best_value = 0;
+  int64_t epochs_without_better = 0;
+  int64_t skipped_steps = 0;   ///< non-finite gradients
+  double loss_sum = 0;         ///< of the running epoch, over samples
+  int64_t loss_count = 0;
+  int64_t ema_updates = 0;
+  std::string schedule = "{}"; ///< Schedule::state()
+  std::string scaler = "{}";   ///< LossScaler::state()
+};
+
+struct Checkpoint {
+  TrainState state;
+  NamedTensors model, optimizer, ema;
+  std::string recipe;  ///< portable YAML
+};
+
+/// Error (run) when the disk refuses; the previous file stays.
+void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
+/// Error (data): missing, torn, checksum differs, another format or version.
+Checkpoint load_checkpoint(const std::filesystem::path& file);
+
+/// Weights for use: what predict, eval and other programs read.
+struct Weights {
+  NamedTensors model;
+  std::string recipe;  ///< portable YAML; "" for files that are not ours
+  int64_t epoch = -1;
+  std::string metric;
+  double value = 0;
+};
+void save_weights(const std::filesystem::path& file, const Weights& weights);
+/// Reads best.safetensors or last.safetensors (its EMA where it has one). Error (data) as above.
+Weights load_weights(const std::filesystem::path& file);
+
+}  // namespace larmor::train

@@ -1,0 +1,115 @@
+#include "train/experiment.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "datasets/registry.h"
+#include "eval/registry.h"
+#include "losses/registry.h"
+#include "models/registry.h"
+#include "models/weights/weights.h"
+#include "optim/registry.h"
+
+namespace larmor::train {
+
+namespace {
+
+constexpr size_t kBytesPerMib = size_t{1} << 20;
+
+/// The first n training cases that show the label on both sides: a network that cannot learn them is broken.
+void overfit_on(datasets::Split& split, const datasets::Source& source, int64_t count) {
+  std::vector<int64_t> chosen;
+  for (const int64_t index : split.train) {
+    if (static_cast<int64_t>(chosen.size()) == count) break;
+    if (source.cases()[static_cast<size_t>(index)].foreground > 0) chosen.push_back(index);
+  }
+  split.train = chosen;
+  split.validation = chosen;
+}
+
+datasets::LoaderOptions loader_options(const Recipe& recipe) {
+  datasets::LoaderOptions options;
+  options.workers = recipe.data.workers;
+  options.prefetch = recipe.data.prefetch;
+  options.cache_mib = recipe.data.cache_mib;
+  options.size = recipe.data.size;
+  options.seed = static_cast<uint64_t>(recipe.train.seed);
+  return options;
+}
+
+}  // namespace
+
+Dataset open_dataset(const Recipe& recipe) {
+  Dataset dataset;
+  dataset.source = datasets::registry().at(recipe.data.source).make(recipe.data.options);
+  dataset.split = datasets::make_split(*dataset.source, recipe.data.split);
+  if (!dataset.split.leaks) datasets::require_no_leak(*dataset.source, dataset.split);
+  if (recipe.train.overfit > 0) overfit_on(dataset.split, *dataset.source, recipe.train.overfit);
+  dataset.cache = std::make_shared<datasets::SampleCache>(*dataset.source, static_cast<size_t>(recipe.data.cache_mib) * kBytesPerMib);
+  return dataset;
+}
+
+std::shared_ptr<models::Segmenter> make_network(const Recipe& recipe) {
+  return models::registry().at(recipe.model.name).make(recipe.model.options, static_cast<uint64_t>(recipe.train.seed));
+}
+
+std::string load_start_weights(models::Segmenter& network, const Recipe& recipe) {
+  if (!recipe.model.weights.empty()) {
+    return models::load_state(network, models::read_weights(recipe.model.weights), recipe.model.weights).to_string();
+  }
+  if (!recipe.model.encoder_weights.empty()) {
+    const NamedTensors tensors = models::read_weights(recipe.model.encoder_weights);
+    return models::load_encoder_state(network, tensors, recipe.model.encoder_weights, recipe.model.first_conv).to_string();
+  }
+  return "";
+}
+
+void require_channels(const models::Segmenter& network, const datasets::Source& source) {
+  if (network.info().in_channels == source.channels()) return;
+  throw_usage_error(fmt::format("model.in_channels: {} does not fit the data: source '{}' gives {} channels", network.info().in_channels,
+                                source.name(), source.channels()));
+}
+
+std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes) {
+  return eval::registry().at(recipe.task).make(recipe.task_options, classes);
+}
+
+std::unique_ptr<losses::Loss> make_loss(const Recipe& recipe) { return losses::make_loss(recipe.loss, recipe.loss_options); }
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Module& network) {
+  std::vector<optim::GroupRule> rules;
+  if (recipe.optim.no_decay_bias_norm) rules.push_back({{"bias", "norm"}, 1.0, 0.0});
+  return optim::registry().at(recipe.optim.name).make(recipe.optim.options, optim::make_groups(network.named_parameters(), rules));
+}
+
+std::unique_ptr<optim::Schedule> make_schedule(const Recipe& recipe, int64_t steps_per_epoch, double base_lr) {
+  optim::ScheduleContext context;
+  context.steps_per_epoch = steps_per_epoch;
+  context.total_steps = steps_per_epoch * recipe.train.epochs;
+  context.base_lr = base_lr;
+  return optim::schedules::registry().at(recipe.optim.schedule).make(recipe.optim.schedule_options, context);
+}
+
+std::unique_ptr<datasets::Loader> make_training_loader(const Recipe& recipe, const Dataset& dataset, datasets::SlotAllocator allocator) {
+  datasets::LoaderOptions options = loader_options(recipe);
+  options.batch = recipe.data.batch;
+  options.shuffle = true;
+  options.drop_last = recipe.data.drop_last;
+  options.sampling = recipe.data.sampling;
+  options.positive_share = recipe.data.positive_share;
+  std::optional<datasets::AugmentOptions> augmentation;
+  if (recipe.train.overfit == 0) augmentation = recipe.data.augment;
+  return std::make_unique<datasets::Loader>(dataset.cache, *dataset.source, dataset.split.train, options, recipe.data.normalise, augmentation,
+                                            std::move(allocator));
+}
+
+std::unique_ptr<datasets::Loader> make_evaluation_loader(const Recipe& recipe, const Dataset& dataset, const std::vector<int64_t>& cases,
+                                                         datasets::SlotAllocator allocator) {
+  datasets::LoaderOptions options = loader_options(recipe);
+  options.batch = recipe.data.evaluation_batch;
+  options.keep_source_labels = true;
+  return std::make_unique<datasets::Loader>(dataset.cache, *dataset.source, cases, options, recipe.data.normalise, std::nullopt,
+                                            std::move(allocator));
+}
+
+}  // namespace larmor::train

@@ -1,0 +1,44 @@
+#include "train/run_folder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "core/csv.h"
+#include "core/files.h"
+
+namespace larmor::train {
+
+namespace {
+
+std::string metric_of(const EpochRow& row, const std::string& name) {
+  for (const auto& [key, value] : row.metrics) {
+    if (key == name) return csv_number(value);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::filesystem::path default_run_folder(const Recipe& recipe, const std::filesystem::path& base) {
+  std::string folder = recipe.name;
+  std::replace(folder.begin(), folder.end(), '/', '-');
+  return base / folder / ("seed-" + std::to_string(recipe.train.seed));
+}
+
+void write_epoch_row(const std::filesystem::path& file, const EpochRow& row, const std::vector<std::string>& metric_names) {
+  CsvTable table;
+  if (std::filesystem::exists(file)) table = read_csv(file);
+  table.header = {"epoch", "loss", "validation_loss"};
+  table.header.insert(table.header.end(), metric_names.begin(), metric_names.end());
+  for (const char* name : {"lr", "seconds", "wait_share", "images_per_second"}) table.header.emplace_back(name);
+  std::erase_if(table.rows, [&row](const auto& cells) { return std::atoll(cells.at(0).c_str()) >= row.epoch; });
+
+  std::vector<std::string> cells{std::to_string(row.epoch), csv_number(row.loss), csv_number(row.validation_loss)};
+  for (const std::string& name : metric_names) cells.push_back(metric_of(row, name));
+  for (const double value : {row.lr, row.seconds, row.wait_share, row.images_per_second}) cells.push_back(csv_number(value));
+  table.rows.push_back(std::move(cells));
+  write_file_atomically(file, to_csv(table));
+}
+
+}  // namespace larmor::train

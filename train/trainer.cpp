@@ -1,0 +1,438 @@
+#include "train/trainer.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "eval/evaluate.h"
+#include "eval/predictor.h"
+#include "models/weights/weights.h"
+#include "optim/ema.h"
+#include "train/checkpoint.h"
+#include "train/experiment.h"
+#include "train/pinned_memory.h"
+#include "train/precision.h"
+#include "train/start_report.h"
+#include "train/tensorboard.h"
+
+namespace larmor::train {
+
+namespace {
+
+using Json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double wall_clock() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+/// What one epoch of training did.
+struct EpochStatistics {
+  double loss = 0;
+  double seconds = 0;
+  double wait_seconds = 0;
+  int64_t samples = 0;
+};
+
+struct Validation {
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  std::vector<std::pair<std::string, double>> metrics;
+  double monitored = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// One training from start to end; its members are the parts that a recipe makes.
+class Session {
+ public:
+  Session(const Recipe& recipe, const RunFolder& folder, const TrainerSettings& settings)
+      : recipe_(recipe),
+        folder_(folder),
+        settings_(settings),
+        precision_(parse_precision(recipe.train.precision, settings.device)),
+        dataset_(open_dataset(recipe)),
+        network_(make_network(recipe)),
+        scaler_(precision_) {
+    require_channels(*network_, *dataset_.source);
+    start_weights_ = load_start_weights(*network_, recipe_);
+    network_->to(settings_.device);
+    task_ = make_task(recipe_, network_->info().classes);
+    loss_ = make_loss(recipe_);
+    optimizer_ = make_optimizer(recipe_, *network_);
+    loader_ = make_training_loader(recipe_, dataset_, slot_allocator(settings_.device));
+    validation_loader_ = make_evaluation_loader(recipe_, dataset_, validation_cases(), slot_allocator(settings_.device));
+    schedule_ = make_schedule(recipe_, steps_per_epoch(), optimizer_->default_lr());
+    if (recipe_.optim.ema > 0) ema_ = std::make_unique<optim::Ema>(network_->state_dict(), recipe_.optim.ema);
+  }
+
+  TrainResult run() {
+    const auto start = Clock::now();
+    prepare_folder();
+    begin_log();
+    TrainResult result;
+    while (state_.epoch < epochs() && !result.stopped_early) {
+      const EpochStatistics statistics = train_epoch();
+      total_wait_ += statistics.wait_seconds;
+      if (interrupted()) {
+        save_last();
+        return finish(result, start, false);
+      }
+      finish_epoch(statistics);
+      result.stopped_early = must_stop_early();
+    }
+    return finish(result, start, true);
+  }
+
+ private:
+  int64_t epochs() const { return settings_.fast_dev_run ? 1 : recipe_.train.epochs; }
+  int64_t batches_per_epoch() const {
+    const int64_t all = loader_->batches_per_epoch();
+    return settings_.fast_dev_run ? std::min<int64_t>(all, 2) : all;
+  }
+  int64_t steps_per_epoch() const { return (batches_per_epoch() + recipe_.train.accumulate - 1) / recipe_.train.accumulate; }
+
+  std::vector<int64_t> validation_cases() const {
+    std::vector<int64_t> cases = dataset_.split.validation;
+    const auto limit = static_cast<size_t>(2 * recipe_.data.evaluation_batch);
+    if (settings_.fast_dev_run && cases.size() > limit) cases.resize(limit);
+    return cases;
+  }
+
+  // ---- the run folder ----
+
+  void prepare_folder() {
+    if (settings_.resume) {
+      resume();
+      return;
+    }
+    if (folder_.has_checkpoint() && !settings_.overwrite) {
+      throw_usage_error(fmt::format("{}: already holds a run; --resume continues it, --overwrite starts again", folder_.root().string()));
+    }
+    make_folder(folder_.last().parent_path());
+    for (const auto& file : {folder_.last(), folder_.best(), folder_.log(), folder_.metrics()}) std::filesystem::remove(file);
+    write_file_atomically(folder_.recipe(), larmor::to_yaml(to_config(recipe_)));
+  }
+
+  void resume() {
+    if (!folder_.has_checkpoint()) {
+      throw_usage_error(fmt::format("{}: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start", folder_.root().string()));
+    }
+    const Checkpoint checkpoint = load_checkpoint(folder_.last());
+    require_same_recipe(checkpoint);
+    const std::string source = folder_.last().string();
+    models::load_state(*network_, checkpoint.model, source);
+    optimizer_->load_state(checkpoint.optimizer, source);
+    state_ = checkpoint.state;
+    schedule_->load_state(state_.schedule);
+    scaler_.load_state(state_.scaler);
+    if (ema_) ema_->load(checkpoint.ema, state_.ema_updates);
+  }
+
+  void require_same_recipe(const Checkpoint& checkpoint) const {
+    const ConfigNode before = parse_yaml(checkpoint.recipe, folder_.last().string());
+    const std::vector<std::string> changed = differences(before, portable_config(recipe_));
+    if (changed.empty()) return;
+    throw_usage_error(fmt::format("{}: cannot resume with another recipe ({}); use another --run-dir or --overwrite", folder_.root().string(),
+                                  fmt::join(changed, "; ")));
+  }
+
+  void begin_log() {
+    make_folder(folder_.root());
+    log_ = std::make_unique<JsonLog>(folder_.log());
+    tensorboard_ = std::make_unique<TensorBoardWriter>(folder_.root(), wall_clock());
+    const StartReport report =
+        describe_start(recipe_, dataset_, *network_, settings_.device, settings_.threads, settings_.command, folder_.root(), start_weights_);
+    log_->write(settings_.resume ? "resume" : "start", report.json);
+    for (const std::string& line : report.lines) say(line);
+  }
+
+  void say(const std::string& line) const {
+    if (settings_.say) settings_.say(line);
+  }
+
+  // ---- one epoch ----
+
+  EpochStatistics train_epoch() {
+    const auto start = Clock::now();
+    const double wait_before = loader_->wait_seconds();
+    EpochStatistics statistics;
+    ProgressBar bar(fmt::format("epoch {:3}/{}", state_.epoch + 1, epochs()), batches_per_epoch(), settings_.style);
+    network_->train();
+    loader_->start_epoch(state_.epoch, state_.batch);
+    while (state_.batch < batches_per_epoch()) {
+      if (at_step_boundary() && interrupted()) break;
+      std::optional<datasets::Batch> batch = loader_->next();
+      LARMOR_ASSERT(batch.has_value());
+      statistics.samples += batch->count();
+      train_batch(*batch);
+      ++state_.batch;
+      const double elapsed = seconds_since(start);
+      const double waited = loader_->wait_seconds() - wait_before;
+      bar.update(state_.batch, fmt::format("loss {:.3f}  wait {:.0f} %", mean_loss(), 100 * waited / std::max(elapsed, 1e-9)));
+    }
+    statistics.loss = mean_loss();
+    statistics.seconds = seconds_since(start);
+    statistics.wait_seconds = loader_->wait_seconds() - wait_before;
+    return statistics;
+  }
+
+  double mean_loss() const { return state_.loss_count ? state_.loss_sum / static_cast<double>(state_.loss_count) : 0; }
+
+  bool at_step_boundary() const { return state_.batch % recipe_.train.accumulate == 0; }
+
+  /// Batches whose gradients are summed into the step that `batch` belongs to; the last group of an epoch may be smaller.
+  int64_t group_size(int64_t batch) const {
+    const int64_t first = batch - batch % recipe_.train.accumulate;
+    return std::min(recipe_.train.accumulate, batches_per_epoch() - first);
+  }
+
+  void train_batch(const datasets::Batch& batch) {
+    try {
+      const bool is_first = at_step_boundary();
+      const int64_t group = group_size(state_.batch);
+      const bool is_last = state_.batch % recipe_.train.accumulate == group - 1;
+      if (is_first) {
+        optimizer_->zero_grad();
+        group_is_finite_ = true;
+      }
+      forward_backward(batch, 1.0 / static_cast<double>(group));
+      if (is_last) take_step();
+    } catch (const c10::Error& error) {
+      rethrow_out_of_memory(error, batch);
+    }
+  }
+
+  void forward_backward(const datasets::Batch& batch, double weight) {
+    // Dropout masks depend on the batch's place alone, so no generator state has to be saved.
+    const RandomKey key = RandomKey(static_cast<uint64_t>(recipe_.train.seed)).with("step").with(static_cast<uint64_t>(state_.epoch));
+    at::manual_seed(key.with(static_cast<uint64_t>(state_.batch)).value());
+    const at::Tensor image = at::from_blob(batch.image, batch.shape, at::kFloat).to(settings_.device, /*non_blocking=*/true);
+    const at::Tensor target = task_->encode_target(batch).to(settings_.device, /*non_blocking=*/true);
+    at::Tensor loss;
+    {
+      const AutocastGuard autocast(precision_, settings_.device.type());
+      loss = (*loss_)(network_->forward(image).to(at::kFloat), target);
+    }
+    scaler_.scale(loss * weight).backward();
+    const double value = loss.item<double>();
+    group_is_finite_ = group_is_finite_ && std::isfinite(value);
+    if (!std::isfinite(value)) return;
+    state_.loss_sum += value * static_cast<double>(batch.count());
+    state_.loss_count += batch.count();
+  }
+
+  void take_step() {
+    const double lr = optimizer_->default_lr() * schedule_->factor(state_.step);
+    optimizer_->set_momentum(schedule_->momentum(state_.step));
+    if (gradients_are_usable()) {
+      clip_gradients();
+      optimizer_->step(lr);
+      if (ema_) ema_->update(network_->state_dict());
+    } else {
+      ++state_.skipped_steps;
+    }
+    ++state_.step;
+    if (settings_.on_step) settings_.on_step(state_.step);
+  }
+
+  /// A finite loss has finite float32 and bf16 gradients but for overflow; fp16 must look at the gradients themselves.
+  bool gradients_are_usable() {
+    if (precision_ == Precision::fp16) return scaler_.unscale(*optimizer_);
+    return group_is_finite_;
+  }
+
+  void clip_gradients() {
+    if (recipe_.optim.clip_value > 0) optimizer_->clamp_gradients(recipe_.optim.clip_value);
+    if (recipe_.optim.clip_norm <= 0) return;
+    const double norm = optimizer_->gradient_norm();
+    if (norm > recipe_.optim.clip_norm) optimizer_->scale_gradients(recipe_.optim.clip_norm / norm);
+  }
+
+  [[noreturn]] void rethrow_out_of_memory(const c10::Error& error, const datasets::Batch& batch) const {
+    const std::string what = error.what_without_backtrace();
+    if (what.find("out of memory") == std::string::npos && what.find("allocate memory") == std::string::npos) {
+      throw_run_error(what.substr(0, what.find('\n')));
+    }
+    throw_run_error(fmt::format("out of memory at batch {} of {}x{}: lower data.batch (train.accumulate keeps the batch per step) or data.size",
+                                batch.shape[0], batch.shape[2], batch.shape[3]));
+  }
+
+  // ---- after an epoch ----
+
+  void finish_epoch(const EpochStatistics& statistics) {
+    if (state_.loss_count == 0) {
+      throw_run_error(fmt::format("the loss was not finite in any batch of epoch {}: lower optim.lr or set optim.clip_norm", state_.epoch + 1));
+    }
+    const int64_t epoch = state_.epoch;
+    const bool is_due = (epoch + 1) % recipe_.train.validate_every == 0 || epoch + 1 == epochs();
+    Validation validation;
+    if (is_due) validation = validate();
+    const double lr = optimizer_->default_lr() * schedule_->factor(std::max<int64_t>(state_.step - 1, 0));
+    const bool is_better = is_due && remember_best(epoch, validation.monitored);
+    if (is_due) schedule_->observe(validation.monitored);
+    state_.epoch = epoch + 1;
+    state_.batch = 0;
+    state_.loss_sum = 0;
+    state_.loss_count = 0;
+    if (is_better) save_best(validation.monitored);
+    record(epoch, statistics, validation, lr);
+    if ((epoch + 1) % recipe_.train.checkpoint_every == 0 || state_.epoch == epochs() || must_stop_early()) save_last();
+  }
+
+  Validation validate() {
+    if (!validator_) validator_ = make_network(recipe_);
+    // A copy is validated: folding batch norm and packing weights must not touch the network that trains.
+    validator_->train(false);
+    models::load_state(*validator_, ema_ ? ema_->averaged() : network_->state_dict(), "the training network");
+    validator_->to(settings_.device);
+    eval::Predictor predictor({validator_}, *task_, recipe_.eval, settings_.device);
+    validation_loader_->start_epoch(0);
+    double loss_sum = 0;
+    int64_t loss_count = 0;
+    eval::EvaluateOptions options;
+    options.on_logits = [&](const datasets::Batch& batch, const at::Tensor& logits) {
+      const at::Tensor target = task_->encode_target(batch).to(logits.device());
+      loss_sum += (*loss_)(logits, target).item<double>() * static_cast<double>(batch.count());
+      loss_count += batch.count();
+    };
+    const eval::Evaluation evaluation = eval::evaluate(predictor, *validation_loader_, *task_, *dataset_.source, options);
+    Validation validation;
+    if (loss_count) validation.loss = loss_sum / static_cast<double>(loss_count);
+    for (const eval::Metric& metric : evaluation.metrics) validation.metrics.emplace_back(metric.name, metric.value);
+    validation.monitored = evaluation.value(recipe_.train.monitor);
+    return validation;
+  }
+
+  bool is_better_than_best(double value) const {
+    if (!std::isfinite(value)) return false;
+    if (state_.best_epoch < 0) return true;
+    return recipe_.train.mode == "max" ? value > state_.best_value : value < state_.best_value;
+  }
+
+  bool remember_best(int64_t epoch, double value) {
+    if (!is_better_than_best(value)) {
+      state_.epochs_without_better = epoch - state_.best_epoch;
+      return false;
+    }
+    state_.best_epoch = epoch;
+    state_.best_value = value;
+    state_.epochs_without_better = 0;
+    return true;
+  }
+
+  bool must_stop_early() const { return recipe_.train.early_stop > 0 && state_.epochs_without_better >= recipe_.train.early_stop; }
+
+  void save_best(double value) {
+    save_weights(folder_.best(), {ema_ ? ema_->averaged() : network_->state_dict(), larmor::to_yaml(portable_config(recipe_)),
+                                  state_.best_epoch + 1, recipe_.train.monitor, value});
+  }
+
+  void save_last() {
+    Checkpoint checkpoint;
+    state_.schedule = schedule_->state();
+    state_.scaler = scaler_.state();
+    if (ema_) state_.ema_updates = ema_->updates();
+    checkpoint.state = state_;
+    checkpoint.model = network_->state_dict();
+    checkpoint.optimizer = optimizer_->state();
+    if (ema_) checkpoint.ema = ema_->averaged();
+    checkpoint.recipe = larmor::to_yaml(portable_config(recipe_));
+    save_checkpoint(folder_.last(), checkpoint);
+  }
+
+  void record(int64_t epoch, const EpochStatistics& statistics, const Validation& validation, double lr) {
+    EpochRow row{epoch + 1,          statistics.loss, validation.loss, validation.metrics, lr, statistics.seconds,
+                 statistics.wait_seconds / std::max(statistics.seconds, 1e-9), static_cast<double>(statistics.samples) / statistics.seconds};
+    write_epoch_row(folder_.metrics(), row, task_->metric_names());
+    Json metrics = Json::object();
+    std::vector<std::pair<std::string, double>> scalars{{"loss/train", row.loss}, {"lr", lr}, {"data/wait_share", row.wait_share}};
+    if (std::isfinite(row.validation_loss)) scalars.emplace_back("loss/validation", row.validation_loss);
+    for (const auto& [name, value] : row.metrics) {
+      metrics[name] = value;
+      scalars.emplace_back("validation/" + name, value);
+    }
+    tensorboard_->write(row.epoch, wall_clock(), scalars);
+    log_->write("epoch", {{"epoch", row.epoch},
+                          {"loss", row.loss},
+                          {"val_loss", row.validation_loss},
+                          {"metrics", metrics},
+                          {"lr", lr},
+                          {"seconds", row.seconds},
+                          {"wait_share", row.wait_share},
+                          {"images_per_s", row.images_per_second},
+                          {"skipped_steps", state_.skipped_steps}});
+    say(epoch_line(row, validation));
+  }
+
+  std::string epoch_line(const EpochRow& row, const Validation& validation) const {
+    std::string line = fmt::format("       {:<4}  loss {:.3f}", row.epoch, row.loss);
+    if (std::isfinite(validation.monitored)) {
+      line += fmt::format("   val loss {:.3f}   val {} {:.3f}", validation.loss, recipe_.train.monitor, validation.monitored);
+      if (state_.best_epoch >= 0) line += fmt::format("   best {:.3f} @{}", state_.best_value, state_.best_epoch + 1);
+    }
+    return line + fmt::format("   lr {:.2e}   {:.1f} s", row.lr, row.seconds);
+  }
+
+  TrainResult finish(TrainResult result, Clock::time_point start, bool finished) {
+    result.finished = finished;
+    result.epochs_done = state_.epoch;
+    result.best_epoch = state_.best_epoch + 1;
+    result.best_value = state_.best_value;
+    result.wall_seconds = seconds_since(start);
+    result.wait_share = total_wait_ / std::max(result.wall_seconds, 1e-9);
+    log_->write(finished ? "end" : "interrupted", {{"epochs_done", result.epochs_done},
+                                                   {"best_epoch", result.best_epoch},
+                                                   {"best_value", result.best_value},
+                                                   {"wall_seconds", result.wall_seconds},
+                                                   {"wait_share", result.wait_share},
+                                                   {"stopped_early", result.stopped_early},
+                                                   {"skipped_steps", state_.skipped_steps}});
+    return result;
+  }
+
+  const Recipe& recipe_;
+  const RunFolder& folder_;
+  const TrainerSettings& settings_;
+  Precision precision_;
+  Dataset dataset_;
+  std::shared_ptr<models::Segmenter> network_, validator_;
+  std::unique_ptr<eval::Task> task_;
+  std::unique_ptr<losses::Loss> loss_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<datasets::Loader> loader_, validation_loader_;
+  std::unique_ptr<optim::Schedule> schedule_;
+  std::unique_ptr<optim::Ema> ema_;
+  LossScaler scaler_;
+  std::unique_ptr<JsonLog> log_;
+  std::unique_ptr<TensorBoardWriter> tensorboard_;
+  TrainState state_;
+  std::string start_weights_;
+  bool group_is_finite_ = true;
+  double total_wait_ = 0;
+};
+
+void choose_determinism(const std::string& mode) {
+  const bool repro = mode == "repro";
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(repro, /*warn_only=*/true);
+  context.setDeterministicCuDNN(repro);
+  context.setBenchmarkCuDNN(!repro);
+  context.setAllowTF32CuDNN(!repro);
+  context.setAllowTF32CuBLAS(!repro);
+}
+
+}  // namespace
+
+TrainResult train(const Recipe& recipe, const RunFolder& folder, const TrainerSettings& settings) {
+  choose_determinism(recipe.train.determinism);
+  Session session(recipe, folder, settings);
+  return session.run();
+}
+
+}  // namespace larmor::train
