@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "core/error.h"
 
@@ -75,7 +74,7 @@ std::vector<View> tta_views(const std::string& name) {
   for (const ViewSet& set : view_sets()) {
     if (name == set.name) return set.views;
   }
-  throw_usage_error(unknown_name_message("test-time augmentation", name, tta_names(), fmt::format("{}", fmt::join(tta_names(), ", "))));
+  throw_usage_error(unknown_name_message("test-time augmentation", name, tta_names(), ""));
 }
 
 std::vector<std::string> tta_names() {
@@ -109,7 +108,7 @@ at::Tensor merge_views(const std::vector<at::Tensor>& outputs, const std::string
   if (merge == "mean") return sum_of(outputs) / static_cast<double>(outputs.size());
   if (merge == "sum") return sum_of(outputs);
   if (merge == "max" || merge == "min") return extreme_of(outputs, merge == "max");
-  throw_usage_error(unknown_name_message("merge", merge, merge_names(), fmt::format("{}", fmt::join(merge_names(), ", "))));
+  throw_usage_error(unknown_name_message("merge", merge, merge_names(), ""));
 }
 
 std::vector<std::string> merge_names() { return {"mean", "gmean", "max", "min", "sum", "tsharpen"}; }

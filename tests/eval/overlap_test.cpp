@@ -55,7 +55,8 @@ TEST(OverlapGolden, CountsAndRatios) {
   LARMOR_NEEDS(file, "metrics.json");
   const auto masks = golden_masks();
   testing::GoldenCount count;
-  for (const Json& row : testing::read_json(file)["cases"]) {
+  const Json golden = testing::read_json(file);
+  for (const Json& row : golden["cases"]) {
     const std::string name = row["case"];
     const Overlap overlap = count_overlap(bytes_of(masks.at(name + ".gt")), bytes_of(masks.at(name + ".pred")));
     for (const auto& [key, expected] : row["overlap"].items()) {

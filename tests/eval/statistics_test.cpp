@@ -138,8 +138,9 @@ TEST(StatisticsGolden, McNemar) {
 TEST(StatisticsGolden, RestIsNamed) {
   const auto file = larmor::testing::golden_file("stats.json");
   LARMOR_NEEDS(file, "stats.json");
+  const Json golden = testing::read_json(file);
   GoldenCount count;
-  for (const auto& [section, content] : testing::read_json(file).items()) {
+  for (const auto& [section, content] : golden.items()) {
     if (!content.is_array() && !content.is_object()) continue;
     if (is_one_of(section, {"proportion_ci", "wilcoxon", "paired_t", "describe", "multiple", "mcnemar"})) {
       ++count.run;
@@ -260,16 +261,11 @@ RC_GTEST_PROP(StatisticsLaws, CorrectionsOnlyRaiseP, ()) {
 
 TEST(StatisticsErrors, WholeMessages) {
   const std::vector<double> x = {1, 2}, y = {2, 4};
-  EXPECT_EQ(testing::message_of([&] { wilcoxon(x, y, {"prat"}); }), "unknown zero_method 'prat'; nearest: 'pratt' (wilcox, pratt, zsplit)");
-  EXPECT_EQ(testing::message_of([&] {
-              wilcoxon(x, y, {"pratt", "exakt"});
-            }),
-            "unknown method 'exakt'; nearest: 'exact' (auto, exact, asymptotic)");
-  EXPECT_EQ(testing::message_of([&] { paired_t(x, y, "lesser"); }),
-            "unknown alternative 'lesser'; nearest: 'less' (two-sided, less, greater)");
-  EXPECT_EQ(testing::message_of([&] { adjust_p(x, "hom"); }), "unknown correction 'hom'; nearest: 'holm' (holm, bonferroni, fdr_bh)");
-  EXPECT_EQ(testing::message_of([] { proportion_interval(1, 2, 0.95, "willson"); }),
-            "unknown interval 'willson'; nearest: 'wilson' (wilson, beta, agresti_coull, normal)");
+  EXPECT_EQ(testing::message_of([&] { wilcoxon(x, y, {"prat"}); }), "unknown zero_method 'prat'; nearest: 'pratt'");
+  EXPECT_EQ(testing::message_of([&] { wilcoxon(x, y, {"pratt", "exakt"}); }), "unknown method 'exakt'; nearest: 'exact'");
+  EXPECT_EQ(testing::message_of([&] { paired_t(x, y, "lesser"); }), "unknown alternative 'lesser'; nearest: 'less'");
+  EXPECT_EQ(testing::message_of([&] { adjust_p(x, "hom"); }), "unknown correction 'hom'; nearest: 'holm'");
+  EXPECT_EQ(testing::message_of([] { proportion_interval(1, 2, 0.95, "willson"); }), "unknown interval 'willson'; nearest: 'wilson'");
 }
 
 }  // namespace

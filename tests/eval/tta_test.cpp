@@ -78,8 +78,9 @@ TEST(TtaGolden, Outputs) {
 TEST(TtaGolden, ViewGeometry) {
   const auto file = larmor::testing::golden_file("tta.json");
   LARMOR_NEEDS(file, "tta.json");
+  const Json golden = testing::read_json(file);
   testing::GoldenCount count;
-  for (const auto& [name, set] : testing::read_json(file)["geometry_of_0..8_image"].items()) {
+  for (const auto& [name, set] : golden["geometry_of_0..8_image"].items()) {
     if (!contains(tta_names(), name)) {
       count.skip(name);
       continue;
@@ -175,10 +176,8 @@ TEST(Tta, GeometricMeanOfSmallProbabilitiesDoesNotUnderflow) {
 }
 
 TEST(TtaErrors, WholeMessages) {
-  EXPECT_EQ(testing::message_of([] { tta_views("tta4"); }),
-            "unknown test-time augmentation 'tta4'; nearest: 'tta1' (none, tta1, tta2, tta3, hflip, vflip, flip, d4)");
-  EXPECT_EQ(testing::message_of([] { merge_views({at::zeros({1})}, "median"); }),
-            "unknown merge 'median'; nearest: 'mean' (mean, gmean, max, min, sum, tsharpen)");
+  EXPECT_EQ(testing::message_of([] { tta_views("tta4"); }), "unknown test-time augmentation 'tta4'; nearest: 'tta1'");
+  EXPECT_EQ(testing::message_of([] { merge_views({at::zeros({1})}, "median"); }), "unknown merge 'median'; nearest: 'mean'");
   EXPECT_EQ(testing::message_of([] {
               apply_view(at::zeros({1, 1, 12, 20}), {false, false, 1});
             }),

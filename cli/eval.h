@@ -1,0 +1,30 @@
+// `larmor eval`: scores runs or checkpoints on a side of their split.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+
+namespace larmor::cli {
+
+struct EvalOptions {
+  std::vector<std::string> weights;  ///< run folders, checkpoints, SMP folders; several form an ensemble. A word in .json is `json`
+  std::string recipe;                ///< for weights that hold none
+  std::string data;                  ///< data folder; "": the recipe's
+  std::string split = "val";         ///< val | test | train
+  std::vector<std::string> tta;      ///< empty: the recipe's
+  std::string merge, merge_of;       ///< "": the recipe's
+  double threshold = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's
+  bool largest_component = false;
+  int64_t batch = 0;   ///< 0: the recipe's
+  std::string json;    ///< file for evaluation.json's content
+  std::string csv;     ///< file for the per-case table
+  std::string output;  ///< folder for evaluation.json, cases.csv, slices.csv, overlays/
+  bool save = false;   ///< the same into the run folder
+};
+
+int run_eval(const EvalOptions& options, const GlobalOptions& global);
+
+}  // namespace larmor::cli

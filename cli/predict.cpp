@@ -1,0 +1,247 @@
+#include "cli/predict.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/predict_cases.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "core/tensors.h"
+#include "eval/decode.h"
+#include "eval/predict_slices.h"
+#include "eval/predictor.h"
+#include "eval/segmentation.h"
+#include "train/experiment.h"
+#include "train/trained_network.h"
+
+namespace larmor::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+bool is_tensor_file(const std::string& input) { return fs::path(input).extension() == ".safetensors"; }
+
+/// Networks, task and how they are used, as the options and the recipe say.
+struct Setup {
+  std::vector<std::shared_ptr<models::Segmenter>> networks;
+  train::Recipe recipe;
+  std::unique_ptr<eval::Task> task;
+  eval::SegmentationOptions segmentation;
+};
+
+eval::SegmentationOptions read_segmentation(const train::Recipe& recipe) {
+  if (recipe.task != "segmentation") throw_usage_error("predict writes masks; this recipe's task is '" + recipe.task + "'");
+  eval::SegmentationOptions options;
+  Problems problems;
+  eval::options_of(options).read(recipe.task_options, problems, "task.");
+  problems.throw_if_any();
+  return options;
+}
+
+void apply(const PredictOptions& options, Setup& setup) {
+  if (!options.tta.empty()) setup.recipe.eval.tta = options.tta;
+  if (!options.merge.empty()) setup.recipe.eval.merge = options.merge;
+  if (!options.merge_of.empty()) setup.recipe.eval.merge_of = options.merge_of;
+  if (options.size > 0) setup.recipe.data.size = options.size;
+  if (options.largest_component) setup.segmentation.largest_component = true;
+  if (std::isnan(options.threshold)) return;
+  if (options.threshold < 0 || options.threshold > 1)
+    throw_usage_error(fmt::format("--threshold: {:g} is not allowed; must be in [0, 1]", options.threshold));
+  setup.segmentation.threshold = options.threshold;
+}
+
+Setup make_setup(const PredictOptions& options) {
+  if (options.weights.empty()) throw_usage_error("predict: no weights given (larmor help predict)");
+  if (options.batch < 1) throw_usage_error(fmt::format("--batch: {} is not allowed; must be >= 1", options.batch));
+  Setup setup;
+  for (const std::string& weights : options.weights) {
+    train::TrainedNetwork trained = train::load_trained(weights, options.recipe);
+    if (setup.networks.empty()) setup.recipe = trained.recipe;
+    setup.networks.push_back(std::move(trained.network));
+  }
+  setup.segmentation = read_segmentation(setup.recipe);
+  apply(options, setup);
+  setup.task = eval::make_segmentation(setup.segmentation, setup.networks[0]->info().classes);
+  return setup;
+}
+
+void require_channels(const PredictCase& one, const CaseSize& size, int64_t wanted) {
+  if (size.channels == wanted) return;
+  throw_data_error(fmt::format("{}: channels: {}, but the network takes {}", one.files[0].string(), size.channels, wanted));
+}
+
+/// Source data is never written to.
+void require_apart(const std::string& input, const std::string& output) {
+  if (output.empty()) throw_usage_error("--output: say where the results go");
+  if (!fs::exists(input)) return;
+  const fs::path source = fs::is_directory(input) ? fs::canonical(input) : fs::canonical(input).parent_path();
+  const fs::path target = fs::weakly_canonical(fs::absolute(output) / "x").parent_path();
+  const auto [end, ignored] = std::mismatch(source.begin(), source.end(), target.begin(), target.end());
+  if (fs::is_directory(input) ? end == source.end() : source == target) {
+    throw_usage_error(fmt::format("--output: {} is in the input's folder; choose another, source data is never written to", output));
+  }
+}
+
+CaseResults decode(std::vector<at::Tensor> probabilities, const SliceStack& stack, const eval::SegmentationOptions& options) {
+  CaseResults results{{}, std::move(probabilities)};
+  std::vector<imaging::Image*> maps;
+  for (const at::Tensor& slice : results.probabilities) results.masks.push_back(eval::decode_mask(slice, options.threshold));
+  for (imaging::Image& mask : results.masks) maps.push_back(&mask);
+  if (options.largest_component) eval::keep_largest_component(maps, stack.numbers);
+  return results;
+}
+
+int64_t count_positive(const std::vector<imaging::Image>& masks) {
+  return std::count_if(masks.begin(), masks.end(), [](const imaging::Image& mask) {
+    return std::any_of(mask.bytes.begin(), mask.bytes.end(), [](std::byte value) { return value != std::byte{0}; });
+  });
+}
+
+PredictedCase predict_case(eval::Predictor& predictor, const PredictCase& one, const Setup& setup, const PredictOptions& options,
+                           const std::function<void(int64_t)>& on_progress) {
+  const auto start = Clock::now();
+  const SliceStack stack = load_case(one);
+  const eval::SliceOptions slices{setup.recipe.data.size, options.batch, setup.recipe.data.normalise};
+  const CaseResults results = decode(eval::predict_slices(predictor, stack.slices, slices, on_progress), stack, setup.segmentation);
+  PredictedCase predicted{one.name, static_cast<int64_t>(stack.slices.size()), count_positive(results.masks), 0, {}};
+  predicted.files = write_case(options.output, one, stack, results);
+  predicted.seconds = seconds_since(start);
+  return predicted;
+}
+
+nlohmann::json to_json(const std::vector<PredictedCase>& cases) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const PredictedCase& one : cases) {
+    nlohmann::json files = nlohmann::json::array();
+    for (const fs::path& file : one.files) files.push_back(file.string());
+    list.push_back(
+        {{"case", one.name}, {"slices", one.slices}, {"slices_positive", one.slices_positive}, {"seconds", one.seconds}, {"files", files}});
+  }
+  return {{"cases", list}};
+}
+
+void print_summary(const std::vector<PredictedCase>& cases, const std::string& output) {
+  int64_t slices = 0, positive = 0;
+  double seconds = 0;
+  for (const PredictedCase& one : cases) {
+    slices += one.slices;
+    positive += one.slices_positive;
+    seconds += one.seconds;
+  }
+  std::cout << fmt::format("{} cases, {} slices ({} with prediction) in {}   {}\n", cases.size(), slices, positive, format_clock(seconds),
+                           output);
+}
+
+}  // namespace
+
+std::vector<PredictedCase> predict_cases(const PredictOptions& options, const GlobalOptions& global) {
+  require_apart(options.input, options.output);
+  const std::vector<PredictCase> cases = find_cases(options.input);
+  const Setup setup = make_setup(options);
+  eval::Predictor predictor(setup.networks, *setup.task, setup.recipe.eval, at::Device(global.device));
+  int64_t total = 0, done = 0;
+  for (const PredictCase& one : cases) {
+    const CaseSize size = size_of(one);
+    require_channels(one, size, predictor.info().in_channels);
+    total += size.slices;
+  }
+  ProgressBar bar("predict", total, global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
+  std::vector<PredictedCase> predicted;
+  for (const PredictCase& one : cases) {
+    try {
+      predicted.push_back(predict_case(predictor, one, setup, options, [&](int64_t slices) {
+        if (interrupted()) throw_run_error("interrupted");
+        bar.update(done + slices, one.name);
+      }));
+    } catch (const Error& error) {
+      throw error.with_context(fmt::format("{} ({} of {} cases done)", one.name, predicted.size(), cases.size()));
+    }
+    done += predicted.back().slices;
+    bar.message(fmt::format("{:>4}/{}  {}  {} slices, {} with prediction  {:.1f} s", predicted.size(), cases.size(), one.name,
+                            predicted.back().slices, predicted.back().slices_positive, predicted.back().seconds));
+  }
+  return predicted;
+}
+
+void predict_tensor(const PredictOptions& options, const GlobalOptions& global) {
+  if (options.weights.size() > 1) throw_usage_error("predict: logits of a tensor file come from one network; give one");
+  if (!is_tensor_file(options.output)) throw_usage_error("--output: " + options.output + ": logits are written to a .safetensors file");
+  const SafetensorsFile file = SafetensorsFile::open(options.input);
+  const TensorView* view = file.find("input");
+  if (view == nullptr) throw_data_error(options.input + ": has no tensor 'input'");
+  if (view->type != DType::f32 || view->shape.size() != 4) {
+    throw_data_error(fmt::format("{}: tensor 'input' is {} of rank {}; needed F32 of N x C x H x W", options.input, to_string(view->type),
+                                 view->shape.size()));
+  }
+  const Setup setup = make_setup(options);
+  eval::Predictor predictor(setup.networks, *setup.task, {}, at::Device(global.device));
+  std::vector<at::Tensor> logits;
+  for (const at::Tensor& batch : to_tensor(*view).split(options.batch)) {
+    if (interrupted()) throw_run_error("interrupted");
+    logits.push_back(predictor.logits(batch));
+  }
+  save_tensors(options.output, {{"logits", at::cat(logits)}});
+}
+
+int run_predict(const PredictOptions& options, const GlobalOptions& global) {
+  use_device(global.device);
+  use_threads(global.threads);
+  catch_interrupts();
+  if (is_tensor_file(options.input)) {
+    predict_tensor(options, global);
+    return 0;
+  }
+  const std::vector<PredictedCase> cases = predict_cases(options, global);
+  if (global.json) {
+    std::cout << to_json(cases).dump() << "\n";
+  } else if (!global.quiet) {
+    print_summary(cases, options.output);
+  }
+  return 0;
+}
+
+Command predict_command() {
+  Command command{"predict", Group::run, "masks and probabilities of images and volumes", "", {}, "", {}};
+  command.description =
+      "Predicts what the weights were trained for, on one TIFF, PNG or NIfTI file, on a folder of slices or volumes (with subfolders), or "
+      "on "
+      "several NIfTI sequences as channels (a.nii.gz,b.nii.gz). Volumes are sliced axially. Writes per case a mask (slices 0/255, volumes "
+      "labels), "
+      "probabilities (f32) and an overlay, in the input's size and geometry; a case leaves all its files or none. 8-bit values are taken "
+      "as they "
+      "are, others are scaled per case and channel (0.5 to 99.5 percentile of the non-zero values). A .safetensors input passes its tensor "
+      "`input` (N x C x H x W, float32) through the network untouched and writes `logits`.";
+  command.examples = {
+      {"larmor predict runs/quickstart/seed-0 --input phantom/kaggle_3m/TCGA_PH_0001_19000101 --output masks", "all slices of a patient"},
+      {"larmor predict runs/quickstart/seed-0 --input phantom/kaggle_3m --output masks --tta d4 --largest-component", "a whole data set"},
+      {"larmor predict best.safetensors --input t1.nii.gz,t1ce.nii.gz,flair.nii.gz --output masks", "three sequences as channels"}};
+  command.declare = [](Arguments& arguments) {
+    auto options = std::make_shared<PredictOptions>();
+    arguments.positionals("weights", options->weights, "run, checkpoint or SMP folder; several form an ensemble", true);
+    arguments.option("-i,--input", options->input, "file, folder, or comma separated NIfTI sequences");
+    arguments.option("-o,--output", options->output, "folder for the results (.safetensors file for logits)");
+    arguments.option("--recipe", options->recipe, "recipe of weights that hold none");
+    arguments.option("--tta", options->tta, "test-time augmentation: none, tta1, tta2, tta3 (d4), hflip, vflip; default the recipe's");
+    arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, tsharpen; default the recipe's");
+    arguments.option("--merge-of", options->merge_of, "what is merged: probabilities or logits; default the recipe's");
+    arguments.option("--threshold", options->threshold, "probability from which on a pixel is inside; default the recipe's");
+    arguments.flag("--largest-component", options->largest_component, "keep the largest face-connected 3-D component");
+    arguments.option("--size", options->size, "side of the square that the network sees; 0: the recipe's");
+    arguments.option("--batch", options->batch, "slices in one forward pass");
+    return [options](const GlobalOptions& global) { return run_predict(*options, global); };
+  };
+  return command;
+}
+
+}  // namespace larmor::cli

@@ -1,0 +1,69 @@
+// What an evaluation leaves behind: a table for people, evaluation.json, cases.csv, slices.csv, overlays/.
+//
+//   evaluation.json  {"format": "larmor-evaluation/1", "weights": […], "recipe", "split", "threshold", "largest_component",
+//                     "data": {"source", "fingerprint", "phantom", "leaks", "patients", "slices", "slices_positive"},
+//                     "evaluations": [{"tta", "merge", "merge_of", "seconds", "metrics": [{"name", "value", "low", "high", "count",
+//                     "missed"}]}], "overlays": [{"rank": "best" | "median" | "worst", "patient", "slice", "dice", "file"}]}
+//                    numbers that do not exist (an interval of one patient) are null
+//   cases.csv        the patients of every evaluation, first column `tta`
+//   slices.csv       the same per slice
+//   overlays/        one PNG each of the best, the median and the worst patient of the first evaluation: their slice with most lesion,
+//                    truth white, prediction orange
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "core/csv.h"
+#include "datasets/source.h"
+#include "eval/predictor.h"
+#include "eval/task.h"
+
+namespace larmor::eval {
+
+/// One way of predicting and what came of it.
+struct ScoredPredictor {
+  PredictorOptions options;
+  double seconds = 0;
+  Evaluation evaluation;
+};
+
+struct Results {
+  std::vector<std::string> weights;  ///< files, several for an ensemble
+  std::string recipe;
+  std::string split;  ///< train | validation | test
+  double threshold = 0.5;
+  bool largest_component = false;
+  std::string source;
+  std::string fingerprint;
+  bool is_phantom = false;
+  bool leaks = false;  ///< slices of one patient stood on both sides
+  int64_t patients = 0, slices = 0, slices_positive = 0;
+  std::vector<ScoredPredictor> scored;
+};
+
+/// Fills what is known of the data: source, fingerprint, phantom, counts over `cases`.
+void describe_data(Results& results, const datasets::Source& source, const std::vector<int64_t>& cases);
+
+/// The aggregates of each evaluation with intervals, counts and misses; says phantom and leaking where it is so.
+std::string to_text(const Results& results);
+nlohmann::json to_json(const Results& results);
+CsvTable case_table(const Results& results);
+CsvTable slice_table(const Results& results);
+
+struct Overlay {
+  std::string rank;  ///< best | median | worst
+  datasets::CaseKey key;
+  double dice = 0;   ///< of the patient
+  std::string file;  ///< name inside overlays/
+};
+/// Which patients are shown: fewer than three patients give fewer ranks.
+std::vector<Overlay> choose_overlays(const Evaluation& evaluation);
+/// Draws the chosen slices as PNG files into `folder`.
+void write_overlays(const std::filesystem::path& folder, const Evaluation& evaluation, const datasets::Source& source);
+/// All files of the prologue, into `folder`. Error (run) when the disk refuses.
+void write_results(const std::filesystem::path& folder, const Results& results, const datasets::Source& source);
+
+}  // namespace larmor::eval

@@ -1,0 +1,154 @@
+#include "eval/results.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/files.h"
+#include "imaging/io.h"
+#include "tests/eval/support.h"
+#include "tests/support/golden.h"
+
+namespace larmor::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using datasets::CaseKey;
+using ::testing::HasSubstr;
+using testing::mask_of;
+using testing::MemorySource;
+using ::testing::Not;
+
+/// Patients a … by their Dice, each with one 8 x 8 slice.
+Evaluation evaluation_of(const std::vector<double>& dice) {
+  Evaluation evaluation;
+  evaluation.metrics = {{"dice_patients", 0.75, 3, 1, 0.5, 0.875}, {"dice_batches", 0.5, 2, 0}};
+  evaluation.patients.header = {"patient", "dice"};
+  evaluation.slices.header = {"patient", "slice"};
+  for (size_t i = 0; i < dice.size(); ++i) {
+    const std::string name(1, static_cast<char>('a' + i));
+    evaluation.patients.rows.push_back({name, csv_number(dice[i])});
+    evaluation.slices.rows.push_back({name, "4"});
+    evaluation.largest_lesions.push_back(
+        {{name, "", 4},
+         mask_of({"00000000", "01110000", "01110000", "01110000", "00000000", "00000000", "00000000", "00000000"}),
+         mask_of({"00000000", "00000000", "00111000", "00111000", "00111000", "00000000", "00000000", "00000000"})});
+  }
+  return evaluation;
+}
+
+MemorySource source_of(size_t patients) {
+  std::vector<datasets::RawSample> samples;
+  for (size_t i = 0; i < patients; ++i) {
+    for (const int64_t slice : {4, 5}) {
+      datasets::RawSample sample{{std::string(1, static_cast<char>('a' + i)), "", slice},
+                                 imaging::Image::make({8, 8, 1}, 3, imaging::PixelType::u8),
+                                 imaging::Image::make({8, 8, 1}, 1, imaging::PixelType::u8)};
+      if (slice == 4) sample.label.data<uint8_t>()[9] = 1;
+      samples.push_back(std::move(sample));
+    }
+  }
+  return MemorySource(std::move(samples));
+}
+
+Results results_of(const std::vector<double>& dice) {
+  Results results;
+  results.weights = {"best.safetensors"};
+  results.recipe = "lgg/x";
+  results.split = "validation";
+  results.scored.push_back({{"none"}, 1.5, evaluation_of(dice)});
+  results.scored.push_back({{"d4"}, 9.25, evaluation_of(dice)});
+  return results;
+}
+
+std::vector<std::string> ranks_of(const std::vector<double>& dice) {
+  std::vector<std::string> ranks;
+  for (const Overlay& overlay : choose_overlays(evaluation_of(dice))) ranks.push_back(overlay.rank + " " + overlay.key.subject);
+  return ranks;
+}
+
+TEST(Results, BestMedianWorst) {
+  EXPECT_EQ(ranks_of({0.3, 0.9, 0.7}), (std::vector<std::string>{"best b", "median c", "worst a"}));
+  EXPECT_EQ(ranks_of({0.1, 0.2, 0.3, 0.4}), (std::vector<std::string>{"best d", "median b", "worst a"}));
+  EXPECT_EQ(ranks_of({0.3, 0.9}), (std::vector<std::string>{"best b", "worst a"}));
+  EXPECT_EQ(ranks_of({0.3}), (std::vector<std::string>{"best a"}));
+  EXPECT_TRUE(ranks_of({}).empty());
+}
+
+TEST(Results, DataAreCounted) {
+  Results results;
+  describe_data(results, source_of(3), {0, 1, 2});
+  EXPECT_EQ(results.patients, 2);
+  EXPECT_EQ(results.slices, 3);
+  EXPECT_EQ(results.slices_positive, 2);
+  EXPECT_TRUE(results.is_phantom);
+}
+
+TEST(Results, TextNamesAggregatesCountsAndMisses) {
+  Results results = results_of({0.3, 0.9});
+  describe_data(results, source_of(2), {0, 1, 2, 3});
+  const std::string text = to_text(results);
+  EXPECT_THAT(text, HasSubstr("memory, 2 patients, 4 slices (2 with lesion), validation side   PHANTOM"));
+  EXPECT_THAT(text, HasSubstr("tta none   1.5 s   (phantom)\n"));
+  EXPECT_THAT(text, HasSubstr("tta d4, mean of probabilities   9.2 s"));
+  EXPECT_THAT(text, HasSubstr("Dice (c) patients                      0.7500   [0.500, 0.875]       3 patients    1 missed\n"));
+  EXPECT_THAT(text, HasSubstr("Dice (e) batches, as SMP prints it     0.5000   –"));
+  results.is_phantom = false;
+  EXPECT_THAT(to_text(results), Not(HasSubstr("hantom")));
+  results.leaks = true;
+  EXPECT_THAT(to_text(results), HasSubstr("LEAKING"));
+}
+
+TEST(Results, JsonHoldsEverything) {
+  Results results = results_of({0.3, 0.9});
+  describe_data(results, source_of(2), {0, 1});
+  const nlohmann::json json = to_json(results);
+  EXPECT_EQ(json["format"], "larmor-evaluation/1");
+  EXPECT_EQ(json["data"]["phantom"], true);
+  EXPECT_EQ(json["evaluations"].size(), 2u);
+  EXPECT_EQ(json["evaluations"][1]["tta"], "d4");
+  EXPECT_EQ(json["evaluations"][0]["metrics"][0]["value"], 0.75);
+  EXPECT_EQ(json["evaluations"][0]["metrics"][0]["missed"], 1);
+  EXPECT_TRUE(json["evaluations"][0]["metrics"][1]["low"].is_null());
+  EXPECT_EQ(json["overlays"][0]["file"], "overlays/best_b_4.png");
+  EXPECT_EQ(nlohmann::json::parse(json.dump()), json);
+}
+
+TEST(Results, TablesCarryTheAugmentation) {
+  EXPECT_EQ(to_csv(case_table(results_of({0.25, 0.5}))), "tta,patient,dice\nnone,a,0.25\nnone,b,0.5\nd4,a,0.25\nd4,b,0.5\n");
+  EXPECT_EQ(to_csv(slice_table(results_of({0.25}))), "tta,patient,slice\nnone,a,4\nd4,a,4\n");
+}
+
+TEST(Results, FilesAreWritten) {
+  const fs::path folder = larmor::testing::make_temporary_folder("results");
+  const MemorySource source = source_of(3);
+  write_results(folder / "new", results_of({0.3, 0.9, 0.7}), source);
+  for (const char* file :
+       {"evaluation.json", "cases.csv", "slices.csv", "overlays/best_b_4.png", "overlays/median_c_4.png", "overlays/worst_a_4.png"}) {
+    EXPECT_TRUE(fs::exists(folder / "new" / file)) << file;
+  }
+  write_file_atomically(folder / "new/overlays/mine.png", "kept");
+  write_results(folder / "new", results_of({0.9, 0.3, 0.7}), source);
+  EXPECT_FALSE(fs::exists(folder / "new/overlays/best_b_4.png"));
+  EXPECT_TRUE(fs::exists(folder / "new/overlays/best_a_4.png"));
+  EXPECT_TRUE(fs::exists(folder / "new/overlays/mine.png"));
+}
+
+TEST(Results, OverlaysShowBothOutlines) {
+  const fs::path folder = larmor::testing::make_temporary_folder("overlays");
+  write_overlays(folder, evaluation_of({0.5}), source_of(1));
+  const imaging::Image picture = imaging::read_image(folder / "best_a_4.png");
+  ASSERT_EQ(picture.size, (std::array<int64_t, 3>{8, 8, 1}));
+  int white = 0, orange = 0;
+  for (int64_t i = 0; i < picture.voxels(); ++i) {
+    const uint8_t* p = picture.data<uint8_t>() + 3 * i;
+    white += p[0] == 255 && p[1] == 255 && p[2] == 255;
+    orange += p[0] == 230 && p[1] == 97 && p[2] == 0;
+  }
+  EXPECT_GT(white, 0);
+  EXPECT_GT(orange, 0);
+}
+
+}  // namespace
+}  // namespace larmor::eval

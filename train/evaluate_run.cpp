@@ -1,0 +1,135 @@
+#include "train/evaluate_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/error.h"
+#include "eval/evaluate.h"
+#include "eval/segmentation.h"
+#include "train/experiment.h"
+#include "train/trained_network.h"
+
+namespace larmor::train {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Everything of the data section that decides what a network sees.
+ConfigNode input_of(const Recipe& recipe) {
+  const ConfigNode tree = portable_config(recipe);
+  ConfigNode input = *tree.find("data");
+  for (const char* key : {"split", "batch", "evaluation_batch", "sampling", "positive_share", "drop_last", "augment"}) {
+    std::erase_if(input.entries, [key](const auto& entry) { return entry.first == key; });
+  }
+  return input;
+}
+
+void require_same_input(const std::vector<TrainedNetwork>& members) {
+  for (size_t i = 1; i < members.size(); ++i) {
+    const std::vector<std::string> different = differences(input_of(members[0].recipe), input_of(members[i].recipe));
+    if (different.empty()) continue;
+    throw_usage_error(
+        fmt::format("ensemble: {} sees other inputs than {}: data.{}", members[i].file.string(), members[0].file.string(), different[0]));
+  }
+}
+
+const std::vector<int64_t>& side_of(const datasets::Split& split, const std::string& name) {
+  if (name == "train") return split.train;
+  return name == "test" ? split.test : split.validation;
+}
+
+std::string full_name(const std::string& split) {
+  const std::string name = split == "val" ? "validation" : split;
+  const std::vector<std::string> allowed = {"train", "validation", "test"};
+  if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
+    throw_usage_error("--split: " + unknown_name_message("side", split, allowed, ""));
+  return name;
+}
+
+/// Folds differ: what one member validates on, another has learnt.
+void require_unseen(const std::vector<TrainedNetwork>& members, const datasets::Source& source, const std::vector<int64_t>& cases) {
+  for (const TrainedNetwork& member : members) {
+    const datasets::Split split = datasets::make_split(source, member.recipe.data.split);
+    for (const int64_t index : cases) {
+      const std::string& subject = source.cases()[static_cast<size_t>(index)].key.subject;
+      if (std::find(split.train_subjects.begin(), split.train_subjects.end(), subject) == split.train_subjects.end()) continue;
+      throw_data_error(
+          fmt::format("subject {} was used to train {}; an ensemble is scored on patients that none of its members has seen "
+                      "(--split test)",
+                      subject, member.file.string()));
+    }
+  }
+}
+
+Recipe adjusted(Recipe recipe, const EvaluateRequest& request) {
+  if (!request.data_root.empty()) recipe.data.options.set("root", ConfigNode::make_scalar(request.data_root, {"--data", 0}, true));
+  if (request.batch > 0) recipe.data.evaluation_batch = request.batch;
+  if (request.threshold) recipe.task_options.set("threshold", ConfigNode::make_scalar(fmt::format("{}", *request.threshold)));
+  if (request.largest_component) {
+    recipe.task_options.set("largest_component", ConfigNode::make_scalar(*request.largest_component ? "true" : "false"));
+  }
+  if (!request.merge.empty()) recipe.eval.merge = request.merge;
+  if (!request.merge_of.empty()) recipe.eval.merge_of = request.merge_of;
+  return recipe;
+}
+
+eval::SegmentationOptions segmentation_options(const Recipe& recipe) {
+  eval::SegmentationOptions options;
+  Problems problems;
+  eval::options_of(options).read(recipe.task_options, problems, "task.");
+  problems.throw_if_any();
+  return options;
+}
+
+eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const std::vector<int64_t>& cases, const eval::Task& task,
+                            const std::vector<std::shared_ptr<models::Segmenter>>& networks, const EvaluateRequest& request) {
+  eval::Predictor predictor(networks, task, recipe.eval, request.device);
+  const auto loader = make_evaluation_loader(recipe, dataset, cases);
+  eval::EvaluateOptions options;
+  options.on_progress = [&](int64_t done, int64_t total) {
+    if (request.on_progress) request.on_progress(recipe.eval.tta, done, total);
+  };
+  const auto start = Clock::now();
+  eval::ScoredPredictor scored{recipe.eval, 0, eval::evaluate(predictor, *loader, task, *dataset.source, options)};
+  scored.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  return scored;
+}
+
+}  // namespace
+
+Evaluated evaluate_run(const EvaluateRequest& request) {
+  LARMOR_ASSERT(!request.weights.empty());
+  const std::string side = full_name(request.split);
+  std::vector<TrainedNetwork> members;
+  for (const std::string& weights : request.weights) members.push_back(load_trained(weights, request.recipe));
+  require_same_input(members);
+  Recipe recipe = adjusted(members[0].recipe, request);
+  Dataset dataset = open_dataset(recipe);
+  const std::vector<int64_t> cases = side_of(dataset.split, side);
+  if (cases.empty()) throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", request.split, side));
+  if (members.size() > 1 && side != "train") require_unseen(members, *dataset.source, cases);
+  std::vector<std::shared_ptr<models::Segmenter>> networks;
+  for (const TrainedNetwork& member : members) networks.push_back(member.network);
+  require_channels(*networks[0], *dataset.source);
+  const auto task = make_task(recipe, networks[0]->info().classes);
+
+  eval::Results results;
+  for (const TrainedNetwork& member : members) results.weights.push_back(member.file.string());
+  results.recipe = recipe.name;
+  results.split = side;
+  results.leaks = dataset.split.leaks;
+  results.threshold = segmentation_options(recipe).threshold;
+  results.largest_component = segmentation_options(recipe).largest_component;
+  eval::describe_data(results, *dataset.source, cases);
+  const std::vector<std::string> augmentations = request.tta.empty() ? std::vector<std::string>{recipe.eval.tta} : request.tta;
+  for (const std::string& tta : augmentations) {
+    recipe.eval.tta = tta;
+    results.scored.push_back(score(recipe, dataset, cases, *task, networks, request));
+  }
+  return {std::move(results), std::move(dataset.source)};
+}
+
+}  // namespace larmor::train

@@ -1,0 +1,73 @@
+#include "train/trained_network.h"
+
+#include "core/error.h"
+#include "models/registry.h"
+#include "models/weights/weights.h"
+#include "train/checkpoint.h"
+#include "train/run_folder.h"
+
+namespace larmor::train {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What one of the places yields before the network is built.
+struct Found {
+  NamedTensors tensors;
+  ConfigNode recipe;
+  fs::path file;
+};
+
+Found find_smp_folder(const fs::path& folder) {
+  ConfigNode recipe = ConfigNode::make_map();
+  recipe.set("model", models::model_config_from_smp(folder));
+  return {models::read_weights(folder), recipe, folder / "model.safetensors"};
+}
+
+Found find_checkpoint(const fs::path& file, const std::string& recipe_file) {
+  Weights weights = load_weights(file);
+  Found found{std::move(weights.model), {}, file};
+  if (!recipe_file.empty()) {
+    found.recipe = read_yaml(recipe_file);
+  } else if (!weights.recipe.empty()) {
+    found.recipe = parse_yaml(weights.recipe, file.string());
+  } else {
+    throw_usage_error(file.string() + ": holds no recipe; say which network it is with --recipe FILE, or give a folder with config.json");
+  }
+  return found;
+}
+
+Found find_run(const RunFolder& run, const std::string& recipe_file) {
+  if (!fs::exists(run.best())) {
+    throw_usage_error(run.root().string() + ": this run has no best checkpoint yet; let it finish an epoch, or give " +
+                      run.last().string());
+  }
+  const bool has_own = recipe_file.empty() && fs::exists(run.recipe());
+  return find_checkpoint(run.best(), has_own ? run.recipe().string() : recipe_file);
+}
+
+Found find_weights(const fs::path& where, const std::string& recipe_file) {
+  if (!fs::exists(where)) throw_usage_error(where.string() + ": no such run, checkpoint or folder");
+  if (!fs::is_directory(where)) return find_checkpoint(where, recipe_file);
+  if (fs::exists(where / "config.json")) return find_smp_folder(where);
+  if (is_run_folder(where)) return find_run(RunFolder(where), recipe_file);
+  throw_usage_error(where.string() + ": neither a run (checkpoints/best.safetensors) nor an SMP folder (config.json, model.safetensors)");
+}
+
+}  // namespace
+
+bool is_run_folder(const fs::path& folder) { return fs::is_directory(folder / "checkpoints") || fs::exists(RunFolder(folder).recipe()); }
+
+TrainedNetwork load_trained(const fs::path& where, const std::string& recipe) {
+  Found found = find_weights(where, recipe);
+  TrainedNetwork trained;
+  trained.file = found.file;
+  trained.recipe = recipe_from(found.recipe, where.string());
+  trained.network = models::registry().at(trained.recipe.model.name).make(trained.recipe.model.options, 0);
+  models::load_state(*trained.network, found.tensors, found.file.string());
+  trained.network->eval();
+  return trained;
+}
+
+}  // namespace larmor::train

@@ -1,0 +1,26 @@
+// A trained network from where it lies, with all that prediction needs to know.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "models/segmenter.h"
+#include "train/recipe.h"
+
+namespace larmor::train {
+
+struct TrainedNetwork {
+  std::shared_ptr<models::Segmenter> network;  ///< on the CPU, weights loaded strictly
+  Recipe recipe;                               ///< where the file holds none: defaults around the model section
+  std::filesystem::path file;                  ///< the weights
+};
+
+/// `where`: a run folder (its best checkpoint, its own recipe.yaml), a checkpoint, a folder of segmentation_models.pytorch
+/// (config.json + model.safetensors), or bare weights together with `recipe`, a recipe file whose model section names the network.
+/// Error (usage): no weights there, no recipe to be had. Error (data): torn, or weights of another network.
+TrainedNetwork load_trained(const std::filesystem::path& where, const std::string& recipe = "");
+
+/// True for a folder made by `train`.
+bool is_run_folder(const std::filesystem::path& folder);
+
+}  // namespace larmor::train
