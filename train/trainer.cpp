@@ -293,10 +293,10 @@ class Session {
     models::load_state(*validator_, ema_ ? ema_->averaged() : network_->state_dict(), "the training network");
     validator_->to(settings_.device);
     eval::Predictor predictor({validator_}, *task_, recipe_.eval, settings_.device);
-    validation_loader_->start_epoch(0);
     double loss_sum = 0;
     int64_t loss_count = 0;
     eval::EvaluateOptions options;
+    options.epoch = validations_++;  // in sequence, so that what the loader made ahead is used
     options.on_logits = [&](const datasets::Batch& batch, const at::Tensor& logits) {
       const at::Tensor target = task_->encode_target(batch).to(logits.device());
       loss_sum += (*loss_)(logits, target).item<double>() * static_cast<double>(batch.count());
@@ -416,6 +416,7 @@ class Session {
   std::string start_weights_;
   bool group_is_finite_ = true;
   double total_wait_ = 0;
+  int64_t validations_ = 0;
 };
 
 void choose_determinism(const std::string& mode) {
