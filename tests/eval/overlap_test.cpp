@@ -91,7 +91,7 @@ bool is_offered(const std::string& name) {
 }
 
 /// SMP's reductions of images x classes.
-double reduce(const std::string& name, const std::string& reduction, const std::vector<std::vector<Overlap>>& images, double empty) {
+double reduced_score(const std::string& name, const std::string& reduction, const std::vector<std::vector<Overlap>>& images, double empty) {
   double sum = 0;
   int64_t terms = 0;
   const auto add = [&](const Overlap& overlap) {
@@ -140,7 +140,7 @@ TEST(OverlapGolden, BatchesOfSmp) {
       const size_t at = key.find(marker);
       ASSERT_NE(at, std::string::npos) << key;
       const double empty = std::stod(key.substr(at + marker.size()));
-      expect_close(reduce(name, key.substr(0, at), images, empty), number(expected), kSinglePrecision, name + "." + key);
+      expect_close(reduced_score(name, key.substr(0, at), images, empty), number(expected), kSinglePrecision, name + "." + key);
       ++count.run;
     }
   }
@@ -170,7 +170,7 @@ TEST(OverlapGolden, ClassesOfSmp) {
   }
   for (const auto& [name, reductions] : expected["smp"].items()) {
     for (const auto& [reduction, value] : reductions.items()) {
-      const double found = is_offered(name) ? reduce(name, reduction, images, 1) : std::nan("");
+      const double found = is_offered(name) ? reduced_score(name, reduction, images, 1) : std::nan("");
       if (std::isnan(found)) {
         count.skip("multiclass_2d.smp." + name + "." + reduction);
         continue;
