@@ -38,9 +38,13 @@ struct Image {
   int64_t voxels() const { return size[0] * size[1] * size[2]; }
   int64_t elements() const { return voxels() * channels; }
   template <class T>
-  T* data() { return reinterpret_cast<T*>(bytes.data()); }
+  T* data() {
+    return reinterpret_cast<T*>(bytes.data());
+  }
   template <class T>
-  const T* data() const { return reinterpret_cast<const T*>(bytes.data()); }
+  const T* data() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
 };
 
 /// A copy with another pixel type; values are rounded and saturated, never wrapped.
