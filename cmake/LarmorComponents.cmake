@@ -33,6 +33,8 @@ function(larmor_use_precompiled_torch target)
     target_link_libraries(larmor_pch PRIVATE larmor_flags LibTorch::cpu)
     target_precompile_headers(larmor_pch PRIVATE "${PROJECT_SOURCE_DIR}/cmake/precompiled.h")
   endif()
+  # Programs would be compiled with -fPIE and refuse a header that was compiled with -fPIC.
+  target_compile_options(${target} PRIVATE -fPIC)
   target_precompile_headers(${target} REUSE_FROM larmor_pch)
 endfunction()
 

@@ -326,7 +326,7 @@ class IncludeReader {
 
 bool is_null_text(std::string_view text) { return text == "~" || text == "null" || text == "Null" || text == "NULL"; }
 
-/// True when a YAML reader gives back the same text without quotes, in block and in flow style.
+/// True when a YAML reader gives back the same text without quotes, in block and in flow style. (yaml-cpp ends a flow scalar at any '?'.)
 bool is_plain_safe(std::string_view text) {
   if (text.empty() || is_null_text(text) || text == "=" || text == "<<") return false;
   if (std::string_view("?:,[]{}#&*!|>'\"%@` ").find(text.front()) != std::string_view::npos) return false;
@@ -335,7 +335,7 @@ bool is_plain_safe(std::string_view text) {
   if (text.find(": ") != std::string_view::npos || text.find(" #") != std::string_view::npos) return false;
   return std::none_of(text.begin(), text.end(), [](char c) {
     const bool is_ascii = static_cast<unsigned char>(c) < 0x80;
-    return is_control(c) || !is_ascii || c == ',' || c == '[' || c == ']' || c == '{' || c == '}';
+    return is_control(c) || !is_ascii || c == ',' || c == '[' || c == ']' || c == '{' || c == '}' || c == '?';
   });
 }
 

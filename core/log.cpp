@@ -36,7 +36,8 @@ void spell_non_finite(nlohmann::json& value) {
 
 void cut_unfinished_line(const fs::path& file) {
   if (!fs::exists(file)) return;
-  const auto bytes = MappedFile(file).bytes();
+  const MappedFile map(file);
+  const auto bytes = map.bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const size_t last_newline = text.rfind('\n');
   const size_t whole = last_newline == std::string_view::npos ? 0 : last_newline + 1;

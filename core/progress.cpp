@@ -75,7 +75,7 @@ std::string format_rate(const ProgressView& view) {
 }
 
 std::string format_time_left(const ProgressView& view) {
-  if (view.done <= 0 || view.done >= view.total) return "";
+  if (view.done <= 0 || view.done >= view.total || view.seconds <= 0) return "";
   return "left " + format_clock(view.seconds / static_cast<double>(view.done) * static_cast<double>(view.total - view.done));
 }
 

@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--file") == 0) file = argv[i + 1];
     if (std::strcmp(argv[i], "--label") == 0) label = argv[i + 1];
   }
-  if (!file.empty() || !label.empty()) {
+  // A death test that runs in a program of its own brings its own filter.
+  if ((!file.empty() || !label.empty()) && GTEST_FLAG_GET(internal_run_death_test).empty()) {
     const std::string filter = make_filter(file, label);
     if (filter.empty()) {
       std::cerr << "no test in " << file << " with label '" << label << "'\n";

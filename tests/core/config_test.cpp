@@ -82,7 +82,7 @@ TEST(Yaml, AliasesAreCopiesWithTheirOwnPlace) {
 }
 
 TEST(Yaml, EmptyTextIsNull) {
-  for (const char* text : {"", "\n", "# only a comment\n", "---\n", "~", "\xEF\xBB\xBF"}) {
+  for (const char* text : {"", "\n", "# only a comment\n", "--- ~\n", "~", "\xEF\xBB\xBF"}) {
     const ConfigNode root = parse_yaml(text, "a.yaml");
     EXPECT_TRUE(root.is_null()) << text;
     EXPECT_EQ(root.place.to_string(), "a.yaml:1");
@@ -105,7 +105,7 @@ TEST(YamlError, EachNamesFileAndLine) {
       {"[1, 2]: 3", "a.yaml:1: a key is text, not a list"},
       {"~: 3", "a.yaml:1: a key is text, not null"},
       {repeat("k", 201) + ": 1", "a.yaml:1: key '" + repeat("k", 120) + "…' has 201 bytes; at most 200 are allowed"},
-      {"a: 1\n---\nb: 2\n", "a.yaml:3: a second document begins; one is allowed"},
+      {"a: 1\n---\nb: 2\n", "a.yaml:2: a second document begins; one is allowed"},
       {"a: !!binary aGk=", "a.yaml:1: tag 'tag:yaml.org,2002:binary' is not allowed"},
       {"a: !point [1, 2]", "a.yaml:1: tag '!point' is not allowed"},
       {"\na: " + deep_flow, "a.yaml:2: nested deeper than 64"},

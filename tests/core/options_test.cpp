@@ -271,7 +271,7 @@ TEST(Options, TextThatLooksTypedIsWrittenInQuotes) {
     o.root = text;
     EXPECT_TRUE(options_of(o).write().find("root")->quoted) << text;
   }
-  for (const char* text : {"linknet", "data", "runs/x", "-x", "5 apples"}) {
+  for (const char* text : {"linknet", "data", "runs/x", "-q", "5 apples"}) {
     o.root = text;
     EXPECT_FALSE(options_of(o).write().find("root")->quoted) << text;
   }
