@@ -35,9 +35,6 @@ EvalOptions with_json_file(EvalOptions options, bool json) {
 
 train::EvaluateRequest make_request(const EvalOptions& options, const GlobalOptions& global) {
   if (options.weights.empty()) throw_usage_error("eval: no run or checkpoint given (larmor help eval)");
-  if (options.save && (options.weights.size() != 1 || !train::is_run_folder(options.weights[0]))) {
-    throw_usage_error("--save: writes into the run folder; give one run, or --output FOLDER");
-  }
   train::EvaluateRequest request;
   request.weights = options.weights;
   request.recipe = options.recipe;
@@ -70,9 +67,16 @@ class Bars {
   std::unique_ptr<ProgressBar> bar_;
 };
 
+/// Where the results are kept; "" for nowhere.
+std::string results_folder(const EvalOptions& options) {
+  if (!options.output.empty()) return options.output;
+  const bool is_one_run = options.weights.size() == 1 && train::is_run_folder(options.weights[0]);
+  return is_one_run && !options.no_save ? options.weights[0] : "";
+}
+
 void write_files(const EvalOptions& options, const train::Evaluated& evaluated) {
-  if (!options.output.empty()) eval::write_results(options.output, evaluated.results, *evaluated.source);
-  if (options.save) eval::write_results(options.weights[0], evaluated.results, *evaluated.source);
+  const std::string folder = results_folder(options);
+  if (!folder.empty()) eval::write_results(folder, evaluated.results, *evaluated.source);
   if (!options.csv.empty()) write_file_atomically(options.csv, to_csv(eval::case_table(evaluated.results)));
   if (!options.json.empty()) write_file_atomically(options.json, eval::to_json(evaluated.results).dump(2) + "\n");
 }
@@ -105,12 +109,13 @@ Command eval_command() {
   command.description =
       "Scores runs, checkpoints or SMP folders on one side of their split, at the source's own size, and prints five stated aggregates of "
       "Dice with "
-      "counts, missed lesions and 95 % bootstrap intervals over patients. Several weights form an ensemble, the mean of their "
+      "counts, missed lesions and 95 % bootstrap intervals over patients. The evaluation of one run is kept in its folder "
+      "(evaluation.json, cases.csv, slices.csv, overlays/). Several weights form an ensemble, the mean of their "
       "probabilities; it is "
       "refused on patients that one of its members has seen. --tta takes several, each gives its own table.";
   command.examples = {{"larmor eval runs/quickstart/seed-0 --tta none,tta1,tta2,tta3", "the effect of test-time augmentation"},
                       {"larmor eval runs/quickstart/seed-0 --tta d4 --json out.json", "results for machines"},
-                      {"larmor eval runs/quickstart/seed-0 --save", "cases.csv, slices.csv, evaluation.json and overlays/ into the run"}};
+                      {"larmor eval runs/quickstart/seed-0 --split train --output seen", "the training patients, kept elsewhere"}};
   command.sources = "aggregates of Dice: docs/reference/metrics.md; D4 views: ttach 0.0.3";
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<EvalOptions>();
@@ -126,8 +131,8 @@ Command eval_command() {
     arguments.flag("--largest-component", options->largest_component, "keep the largest face-connected 3-D component of a patient");
     arguments.option("--batch", options->batch, "slices in one forward pass; 0: the recipe's");
     arguments.option("--csv", options->csv, "file for the per-case table");
-    arguments.option("--output", options->output, "folder for evaluation.json, cases.csv, slices.csv and overlays/");
-    arguments.flag("--save", options->save, "the same into the run folder");
+    arguments.option("--output", options->output, "folder for evaluation.json, cases.csv, slices.csv and overlays/; default the run's");
+    arguments.flag("--no-save", options->no_save, "leave the run folder as it is");
     return [options](const GlobalOptions& global) { return run_eval(*options, global); };
   };
   return command;

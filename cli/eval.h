@@ -18,13 +18,14 @@ struct EvalOptions {
   std::string merge, merge_of;       ///< "": the recipe's
   double threshold = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's
   bool largest_component = false;
-  int64_t batch = 0;   ///< 0: the recipe's
-  std::string json;    ///< file for evaluation.json's content
-  std::string csv;     ///< file for the per-case table
-  std::string output;  ///< folder for evaluation.json, cases.csv, slices.csv, overlays/
-  bool save = false;   ///< the same into the run folder
+  int64_t batch = 0;     ///< 0: the recipe's
+  std::string json;      ///< file for evaluation.json's content
+  std::string csv;       ///< file for the per-case table
+  std::string output;    ///< folder for evaluation.json, cases.csv, slices.csv, overlays/; "": the run's, when one run is given
+  bool no_save = false;  ///< leave the run folder as it is
 };
 
+/// Prints the table (or JSON) and writes the files asked for. A single run gets its evaluation into its own folder.
 int run_eval(const EvalOptions& options, const GlobalOptions& global);
 
 }  // namespace larmor::cli

@@ -98,32 +98,44 @@ eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const 
   return scored;
 }
 
-}  // namespace
-
-Evaluated evaluate_run(const EvaluateRequest& request) {
+std::vector<TrainedNetwork> load_members(const EvaluateRequest& request) {
   LARMOR_ASSERT(!request.weights.empty());
-  const std::string side = full_name(request.split);
   std::vector<TrainedNetwork> members;
   for (const std::string& weights : request.weights) members.push_back(load_trained(weights, request.recipe));
   require_same_input(members);
-  Recipe recipe = adjusted(members[0].recipe, request);
-  Dataset dataset = open_dataset(recipe);
-  const std::vector<int64_t> cases = side_of(dataset.split, side);
-  if (cases.empty()) throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", request.split, side));
-  if (members.size() > 1 && side != "train") require_unseen(members, *dataset.source, cases);
-  std::vector<std::shared_ptr<models::Segmenter>> networks;
-  for (const TrainedNetwork& member : members) networks.push_back(member.network);
-  require_channels(*networks[0], *dataset.source);
-  const auto task = make_task(recipe, networks[0]->info().classes);
+  return members;
+}
 
+eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe& recipe, const Dataset& dataset, const std::string& side,
+                       const std::vector<int64_t>& cases) {
+  const eval::SegmentationOptions options = segmentation_options(recipe);
   eval::Results results;
   for (const TrainedNetwork& member : members) results.weights.push_back(member.file.string());
   results.recipe = recipe.name;
   results.split = side;
   results.leaks = dataset.split.leaks;
-  results.threshold = segmentation_options(recipe).threshold;
-  results.largest_component = segmentation_options(recipe).largest_component;
+  results.threshold = options.threshold;
+  results.largest_component = options.largest_component;
   eval::describe_data(results, *dataset.source, cases);
+  return results;
+}
+
+}  // namespace
+
+Evaluated evaluate_run(const EvaluateRequest& request) {
+  const std::string side = full_name(request.split);
+  const std::vector<TrainedNetwork> members = load_members(request);
+  Recipe recipe = adjusted(members[0].recipe, request);
+  Dataset dataset = open_dataset(recipe);
+  const std::vector<int64_t> cases = side_of(dataset.split, side);
+  if (cases.empty()) throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", request.split, side));
+  if (members.size() > 1 && side != "train") require_unseen(members, *dataset.source, cases);
+
+  std::vector<std::shared_ptr<models::Segmenter>> networks;
+  for (const TrainedNetwork& member : members) networks.push_back(member.network);
+  require_channels(*networks[0], *dataset.source);
+  const auto task = make_task(recipe, networks[0]->info().classes);
+  eval::Results results = describe(members, recipe, dataset, side, cases);
   const std::vector<std::string> augmentations = request.tta.empty() ? std::vector<std::string>{recipe.eval.tta} : request.tta;
   for (const std::string& tta : augmentations) {
     recipe.eval.tta = tta;

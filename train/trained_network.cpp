@@ -19,8 +19,8 @@ struct Found {
   fs::path file;
 };
 
-Found find_smp_folder(const fs::path& folder) {
-  ConfigNode recipe = ConfigNode::make_map();
+Found find_smp_folder(const fs::path& folder, const std::string& recipe_file) {
+  ConfigNode recipe = recipe_file.empty() ? ConfigNode::make_map() : read_yaml(recipe_file);
   recipe.set("model", models::model_config_from_smp(folder));
   return {models::read_weights(folder), recipe, folder / "model.safetensors"};
 }
@@ -50,7 +50,7 @@ Found find_run(const RunFolder& run, const std::string& recipe_file) {
 Found find_weights(const fs::path& where, const std::string& recipe_file) {
   if (!fs::exists(where)) throw_usage_error(where.string() + ": no such run, checkpoint or folder");
   if (!fs::is_directory(where)) return find_checkpoint(where, recipe_file);
-  if (fs::exists(where / "config.json")) return find_smp_folder(where);
+  if (fs::exists(where / "config.json")) return find_smp_folder(where, recipe_file);
   if (is_run_folder(where)) return find_run(RunFolder(where), recipe_file);
   throw_usage_error(where.string() + ": neither a run (checkpoints/best.safetensors) nor an SMP folder (config.json, model.safetensors)");
 }
