@@ -1,0 +1,138 @@
+#include "train/evaluate_run.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+
+namespace larmor::train {
+namespace {
+
+namespace fs = std::filesystem;
+using larmor::testing::tiny_patient;
+
+std::string message_of(const EvaluateRequest& request) {
+  try {
+    evaluate_run(request);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+class EvaluateRunSlow : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = larmor::testing::make_temporary_folder("evaluate");
+    larmor::testing::write_tiny_lgg(folder_ / "data", 5, 3, 40);
+    recipe_ = larmor::testing::tiny_recipe(folder_ / "data");
+    larmor::testing::write_tiny_run(folder_ / "a", recipe_, 1);
+    larmor::testing::write_tiny_run(folder_ / "b", recipe_, 2);
+  }
+  static EvaluateRequest request_for(std::vector<std::string> runs) {
+    EvaluateRequest request;
+    for (const std::string& run : runs) request.weights.push_back((folder_ / run).string());
+    return request;
+  }
+  static inline fs::path folder_;
+  static inline std::string recipe_;
+};
+
+TEST_F(EvaluateRunSlow, ScoresTheValidationSide) {
+  EvaluateRequest request = request_for({"a"});
+  request.tta = {"none", "flip"};
+  std::vector<std::string> progress;
+  request.on_progress = [&](const std::string& tta, int64_t done, int64_t total) {
+    progress.push_back(tta + " " + std::to_string(done) + "/" + std::to_string(total));
+  };
+  const Evaluated evaluated = evaluate_run(request);
+  const eval::Results& results = evaluated.results;
+  EXPECT_EQ(progress, (std::vector<std::string>{"none 4/6", "none 6/6", "flip 4/6", "flip 6/6"}));
+  EXPECT_EQ(results.patients, 2);
+  EXPECT_EQ(results.slices, 6);
+  EXPECT_EQ(results.slices_positive, 4);
+  EXPECT_EQ(results.split, "validation");
+  EXPECT_FALSE(results.leaks);
+  ASSERT_EQ(results.scored.size(), 2u);
+  EXPECT_EQ(results.scored[1].options.tta, "flip");
+  EXPECT_EQ(results.scored[0].evaluation.patients.rows[0][0], tiny_patient(2));
+  EXPECT_EQ(results.scored[0].evaluation.metric("dice_positive_slices").count, 4);
+  EXPECT_EQ(evaluated.source->name(), "lgg");
+}
+
+TEST_F(EvaluateRunSlow, OtherSides) {
+  EvaluateRequest request = request_for({"a"});
+  request.split = "test";
+  EXPECT_EQ(evaluate_run(request).results.scored[0].evaluation.patients.rows[0][0], tiny_patient(4));
+  request.split = "train";
+  EXPECT_EQ(evaluate_run(request).results.patients, 2);
+}
+
+TEST_F(EvaluateRunSlow, EnsembleOfTwinsIsTheTwin) {
+  const auto single = evaluate_run(request_for({"a"})), twins = evaluate_run(request_for({"a", "a"})),
+             mixed = evaluate_run(request_for({"a", "b"}));
+  EXPECT_EQ(to_csv(single.results.scored[0].evaluation.slices), to_csv(twins.results.scored[0].evaluation.slices));
+  EXPECT_EQ(mixed.results.weights.size(), 2u);
+}
+
+TEST_F(EvaluateRunSlow, OptionsReplaceTheRecipes) {
+  EvaluateRequest request = request_for({"a"});
+  request.threshold = 0;
+  request.largest_component = true;
+  request.batch = 1;
+  const eval::Results results = evaluate_run(request).results;
+  EXPECT_EQ(results.threshold, 0);
+  EXPECT_TRUE(results.largest_component);
+  EXPECT_EQ(results.scored[0].evaluation.metric("dice_batches").count, 6);
+  EXPECT_EQ(results.scored[0].evaluation.value("sensitivity_patients"), 1);  // at threshold 0 everything is inside
+}
+
+TEST_F(EvaluateRunSlow, DataMayLieElsewhere) {
+  fs::copy(folder_ / "data", folder_ / "moved", fs::copy_options::recursive);
+  EvaluateRequest request;
+  request.weights = {(folder_ / "a/checkpoints/best.safetensors").string()};
+  request.data_root = (folder_ / "moved").string();
+  EXPECT_EQ(to_csv(evaluate_run(request).results.scored[0].evaluation.slices),
+            to_csv(evaluate_run(request_for({"a"})).results.scored[0].evaluation.slices));
+}
+
+TEST_F(EvaluateRunSlow, MessagesOfErrors) {
+  EvaluateRequest request = request_for({"a"});
+  request.split = "valid";
+  EXPECT_EQ(message_of(request), "--split: unknown side 'valid'; nearest: 'validation'");
+  larmor::testing::write_tiny_run(folder_ / "no_test", replaced(recipe_, ", test: [" + tiny_patient(4) + "]", ""), 1);
+  request = request_for({"no_test"});
+  request.split = "test";
+  EXPECT_EQ(message_of(request), "--split test: this recipe's split has no test side (data.split)");
+}
+
+/// Members of a cross-validation have seen each other's validation patients.
+TEST_F(EvaluateRunSlow, EnsembleIsRefusedOnPatientsThatAMemberHasSeen) {
+  const std::string other = replaced(replaced(recipe_, "train: [" + tiny_patient(0), "train: [" + tiny_patient(2)),
+                                     "validation: [" + tiny_patient(2), "validation: [" + tiny_patient(0));
+  larmor::testing::write_tiny_run(folder_ / "fold1", other, 1);
+  EvaluateRequest request = request_for({"a", "fold1"});
+  EXPECT_EQ(message_of(request), "subject " + tiny_patient(2) + " was used to train " +
+                                     (folder_ / "fold1/checkpoints/best.safetensors").string() +
+                                     "; an ensemble is scored on patients that none of its members has seen (--split test)");
+  request.split = "test";
+  EXPECT_EQ(message_of(request), "no error");
+}
+
+TEST_F(EvaluateRunSlow, EnsembleMembersMustSeeTheSame) {
+  larmor::testing::write_tiny_run(folder_ / "larger", replaced(recipe_, "size: 32", "size: 64"), 1);
+  EXPECT_EQ(message_of(request_for({"a", "larger"})), "ensemble: " + (folder_ / "larger/checkpoints/best.safetensors").string() +
+                                                          " sees other inputs than " +
+                                                          (folder_ / "a/checkpoints/best.safetensors").string() + ": data.size: 32 → 64");
+}
+
+}  // namespace
+}  // namespace larmor::train
