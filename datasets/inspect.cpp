@@ -151,7 +151,7 @@ void find_equal_channels(const Source& source, const std::vector<CaseFacts>& fac
     for (const auto& [group, count] : counts) {
       std::vector<std::string> members;
       for (const size_t channel : group) members.push_back(names[channel]);
-      findings.push_back({study.subject, fmt::format("{} are equal in {} of {} slices", fmt::join(members, " and "), count, total)});
+      findings.push_back({study.subject, fmt::format("{} in {} of {} slices", fmt::join(members, " = "), count, total)});
     }
   }
 }
