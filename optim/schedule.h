@@ -12,9 +12,9 @@ namespace larmor::optim {
 
 /// What a schedule may know.
 struct ScheduleContext {
-  int64_t total_steps = 1;       ///< optimizer steps of the whole training, T
+  int64_t total_steps = 1;  ///< optimizer steps of the whole training, T
   int64_t steps_per_epoch = 1;
-  double base_lr = 1e-3;         ///< for absolute floors (min_lr)
+  double base_lr = 1e-3;  ///< for absolute floors (min_lr)
 };
 
 class Schedule {

@@ -1,0 +1,254 @@
+#include "optim/flat_optimizer.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "optim/chunks.h"
+#include "optim/elementwise.h"
+#include "optim/state.h"
+
+namespace larmor::optim {
+
+namespace {
+
+/// Elements that go through both passes together: few enough to stay in the cache, many enough for all threads.
+constexpr int64_t kBatch = int64_t{1} << 20;
+
+at::Tensor number(double value) { return at::full({}, value, at::kDouble); }
+at::Tensor number(int64_t value) { return at::full({}, value, at::kLong); }
+
+/// A sum that does not depend on the order of its terms.
+double sum_in_any_order(std::vector<double> terms) {
+  std::sort(terms.begin(), terms.end());
+  double sum = 0;
+  for (const double term : terms) sum += term;
+  return sum;
+}
+
+double sum_of_squares(const float* values, int64_t count) {
+  return sum_over_elements<1>(count, streams(values), [=](int64_t i) { return std::array<float, 1>{values[i] * values[i]}; })[0];
+}
+
+}  // namespace
+
+struct FlatOptimizer::Task {
+  const FlatGroup* group = nullptr;
+  const Segment* segment = nullptr;
+  at::Tensor gradient;
+  TensorStep step;
+
+  Chunk chunk(const Piece& piece) const {
+    const int64_t place = segment->offset + piece.begin;
+    Chunk part;
+    part.count = piece.end - piece.begin;
+    part.weights = group->parameters.weights().data_ptr<float>() + place;
+    part.gradient = gradient.const_data_ptr<float>() + piece.begin;
+    for (size_t k = 0; k < group->state.size(); ++k) part.state[k] = group->state[k].data_ptr<float>() + place;
+    return part;
+  }
+
+  static std::vector<Piece> cut(std::span<const Task> tasks, bool whole_filters) {
+    std::vector<const Segment*> segments;
+    for (const Task& task : tasks) segments.push_back(task.segment);
+    return optim::cut(segments, whole_filters);
+  }
+};
+
+FlatOptimizer::FlatOptimizer(std::unique_ptr<const Rule> rule, const std::vector<ParameterGroup>& groups) : rule_(std::move(rule)) {
+  for (const ParameterGroup& group : groups) {
+    if (group.parameters.empty()) continue;
+    FlatGroup flat{FlatParameters(group.parameters), group.lr_factor, group.weight_decay.value_or(rule_->weight_decay()), {}, {}, {}};
+    const size_t segments = flat.parameters.segments().size();
+    for (size_t k = 0; k < rule_->state_names().size(); ++k) flat.state.push_back(flat.parameters.make_buffer());
+    flat.steps.assign(segments, 0);
+    flat.scalars.assign(segments, std::vector<double>(rule_->scalar_names().size(), rule_->scalar_start()));
+    groups_.push_back(std::move(flat));
+  }
+}
+
+void FlatOptimizer::step(double lr) {
+  const c10::NoGradGuard no_gradients;
+  std::vector<Task> tasks = make_tasks(lr);
+  std::vector<Task> slow;
+  std::erase_if(tasks, [&](const Task& task) {
+    const bool is_fast = task.group->parameters.is_cpu_float();
+    if (!is_fast) slow.push_back(task);
+    return !is_fast;
+  });
+  run_fast(tasks);
+  run_reference(slow);
+}
+
+std::vector<FlatOptimizer::Task> FlatOptimizer::make_tasks(double lr) {
+  const double limit = rule_->gradient_limit();
+  const double gradient_scale = limit > 0 ? 1 / std::max(1.0, gradient_norm() / limit) : 1;
+  std::vector<Task> tasks;
+  for (FlatGroup& group : groups_) {
+    for (const size_t i : group.parameters.segments_with_gradient()) {
+      const Segment& segment = group.parameters.segments()[i];
+      Task task{&group, &segment, segment.parameter.grad(), {}};
+      task.step.step = ++group.steps[i];
+      task.step.lr = lr * group.lr_factor;
+      task.step.weight_decay = group.weight_decay;
+      task.step.momentum = std::isnan(momentum_) ? rule_->momentum() : momentum_;
+      task.step.gradient_scale = gradient_scale;
+      task.step.dimensions = segment.parameter.dim();
+      task.step.filter = segment.filter;
+      task.step.scalars = group.scalars[i].data();
+      rule_->prepare(task.step);
+      tasks.push_back(std::move(task));
+    }
+  }
+  return tasks;
+}
+
+void FlatOptimizer::run_fast(std::vector<Task>& tasks) {
+  if (rule_->two_passes()) {
+    run_two_passes(tasks);
+  } else {
+    run_one_pass(tasks);
+  }
+}
+
+void FlatOptimizer::run_one_pass(const std::vector<Task>& tasks) {
+  const std::vector<Piece> pieces = Task::cut(tasks, rule_->needs_whole_filters());
+  for_each_piece(pieces, false, [&](const Piece& piece, size_t) { rule_->update(tasks[piece.item].step, tasks[piece.item].chunk(piece)); });
+}
+
+void FlatOptimizer::run_two_passes(std::vector<Task>& tasks) {
+  for (size_t first = 0; first < tasks.size();) {
+    int64_t elements = 0;
+    size_t last = first;
+    while (last < tasks.size() && elements < kBatch) elements += tasks[last++].segment->count;
+    if (!scratch_.defined() || scratch_.numel() < elements) scratch_ = make_flat_buffer(elements, at::kFloat);
+    run_batch(std::span(tasks).subspan(first, last - first));
+    first = last;
+  }
+}
+
+void FlatOptimizer::run_batch(std::span<Task> batch) {
+  const std::vector<Piece> pieces = Task::cut(batch, rule_->needs_whole_filters());
+  float* const scratch = scratch_.data_ptr<float>();
+  const auto chunk_of = [&](const Piece& piece) {
+    Chunk chunk = batch[piece.item].chunk(piece);
+    chunk.scratch = scratch + piece.place;
+    return chunk;
+  };
+
+  std::vector<Sums> sums(pieces.size());
+  for_each_piece(pieces, false,
+                 [&](const Piece& piece, size_t i) { sums[i] = rule_->first_pass(batch[piece.item].step, chunk_of(piece)); });
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    for (size_t k = 0; k < sums[i].size(); ++k) batch[pieces[i].item].step.sums[k] += sums[i][k];
+  }
+  for (Task& task : batch) rule_->between(task.step);
+  // Backwards: what was measured last is still in the nearest cache.
+  for_each_piece(pieces, true, [&](const Piece& piece, size_t) { rule_->update(batch[piece.item].step, chunk_of(piece)); });
+}
+
+void FlatOptimizer::run_reference(std::vector<Task>& tasks) {
+  for (Task& task : tasks) {
+    const FlatParameters& parameters = task.group->parameters;
+    WholeTensor tensor{parameters.view(parameters.weights(), *task.segment), task.gradient, {}};
+    if (task.step.gradient_scale != 1) tensor.gradient = task.gradient * task.step.gradient_scale;
+    for (const at::Tensor& buffer : task.group->state) tensor.state.push_back(parameters.view(buffer, *task.segment));
+    rule_->reference(task.step, tensor);
+  }
+}
+
+void FlatOptimizer::zero_grad() {
+  for (const FlatGroup& group : groups_) group.parameters.drop_gradients();
+}
+
+std::vector<SegmentIndex> FlatOptimizer::segments_with_gradient() const {
+  std::vector<SegmentIndex> all;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (const size_t s : groups_[g].parameters.segments_with_gradient()) all.push_back({g, s});
+  }
+  return all;
+}
+
+double FlatOptimizer::gradient_norm() {
+  const c10::NoGradGuard no_gradients;
+  std::vector<double> squares;
+  std::vector<const Segment*> fast;
+  for (const FlatGroup& group : groups_) {
+    for (const size_t i : group.parameters.segments_with_gradient()) {
+      const Segment& segment = group.parameters.segments()[i];
+      if (group.parameters.is_cpu_float()) {
+        fast.push_back(&segment);
+      } else {
+        squares.push_back(at::square(segment.parameter.grad().to(at::kDouble)).sum().item<double>());
+      }
+    }
+  }
+  const std::vector<Piece> pieces = cut(fast, false);
+  std::vector<double> parts(pieces.size());
+  for_each_piece(pieces, false, [&](const Piece& piece, size_t i) {
+    parts[i] = sum_of_squares(fast[piece.item]->parameter.grad().const_data_ptr<float>() + piece.begin, piece.end - piece.begin);
+  });
+  const size_t others = squares.size();
+  squares.resize(others + fast.size());
+  for (size_t i = 0; i < pieces.size(); ++i) squares[others + pieces[i].item] += parts[i];
+  return std::sqrt(sum_in_any_order(std::move(squares)));
+}
+
+void FlatOptimizer::scale_gradients(double factor) {
+  const c10::NoGradGuard no_gradients;
+  for (const FlatGroup& group : groups_) {
+    for (const size_t i : group.parameters.segments_with_gradient()) group.parameters.segments()[i].parameter.mutable_grad().mul_(factor);
+  }
+}
+
+void FlatOptimizer::clamp_gradients(double limit) {
+  const c10::NoGradGuard no_gradients;
+  for (const FlatGroup& group : groups_) {
+    for (const size_t i : group.parameters.segments_with_gradient()) {
+      group.parameters.segments()[i].parameter.mutable_grad().clamp_(-limit, limit);
+    }
+  }
+}
+
+NamedTensors FlatOptimizer::state_views() const {
+  NamedTensors all;
+  const std::vector<std::string> names = rule_->state_names();
+  const std::vector<std::string> scalar_names = rule_->scalar_names();
+  for (const FlatGroup& group : groups_) {
+    for (size_t i = 0; i < group.steps.size(); ++i) {
+      const Segment& segment = group.parameters.segments()[i];
+      for (size_t k = 0; k < names.size(); ++k) {
+        all.emplace_back(names[k] + "/" + segment.name, group.parameters.view(group.state[k], segment));
+      }
+      for (size_t k = 0; k < scalar_names.size(); ++k) all.emplace_back(scalar_names[k] + "/" + segment.name, number(group.scalars[i][k]));
+      all.emplace_back("step/" + segment.name, number(group.steps[i]));
+    }
+  }
+  return all;
+}
+
+NamedTensors FlatOptimizer::state() const {
+  NamedTensors copies = state_views();
+  for (auto& [name, tensor] : copies) tensor = tensor.clone(at::MemoryFormat::Contiguous);
+  return copies;
+}
+
+void FlatOptimizer::load_state(const NamedTensors& state, const std::string& source) {
+  const NamedTensors views = state_views();
+  check_state(views, state, source);
+  copy_state(state, views);
+  const std::map<std::string, at::Tensor> found(state.begin(), state.end());
+  const std::vector<std::string> scalar_names = rule_->scalar_names();
+  for (FlatGroup& group : groups_) {
+    for (size_t i = 0; i < group.steps.size(); ++i) {
+      const std::string& name = group.parameters.segments()[i].name;
+      group.steps[i] = found.at("step/" + name).item<int64_t>();
+      for (size_t k = 0; k < scalar_names.size(); ++k) group.scalars[i][k] = found.at(scalar_names[k] + "/" + name).item<double>();
+    }
+  }
+}
+
+}  // namespace larmor::optim

@@ -1,0 +1,3 @@
+// Schedules by name (optim.schedule.name).
+#pragma once
+#include "optim/schedule.h"
