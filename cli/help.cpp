@@ -11,7 +11,7 @@
 #include "datasets/registry.h"
 #include "eval/registry.h"
 #include "losses/registry.h"
-#include "models/encoders/encoder.h"
+#include "models/encoders/registry.h"
 #include "models/registry.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"

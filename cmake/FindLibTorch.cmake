@@ -2,7 +2,8 @@
 #
 #   LARMOR_LIBTORCH   the folder that holds include/ and lib/ (a wheel's torch/, an unpacked libtorch zip)
 #
-# gives LibTorch::cpu, LibTorch::openmp, LibTorch::cuda (only where the CUDA half is there) and LibTorch_VERSION.
+# gives LibTorch::cpu, LibTorch::openmp, LibTorch::cuda (only where the CUDA half is there), LibTorch_VERSION, LibTorch_RUNTIME_DIRS
+# (the folders for an RPATH) and LibTorch_RUNTIME_FILES (NVIDIA libraries that the CPU half needs, from outside its folder).
 include(FindPackageHandleStandardArgs)
 
 set(LARMOR_LIBTORCH "$ENV{LARMOR_LIBTORCH}" CACHE PATH "LibTorch folder with include/ and lib/")
@@ -40,6 +41,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
 
   # The wheel's CPU library needs two CUDA libraries even where no GPU is: find them now, with a clear word, not at link time.
   set(LibTorch_RUNTIME_DIRS "${LibTorch_ROOT}/lib")
+  set(LibTorch_RUNTIME_FILES "")
   execute_process(COMMAND ${CMAKE_OBJDUMP} -p "${LibTorch_torch_cpu_LIBRARY}" OUTPUT_VARIABLE _needed ERROR_QUIET)
   foreach(_part cupti cudart)
     string(REGEX MATCH "NEEDED +(lib${_part}\\.so\\.[0-9]+)" _match "${_needed}")
@@ -54,6 +56,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
           "(it fetches the wheel nvidia-cuda-${_part}) or install the CUDA toolkit")
       endif()
       list(GET _found 0 _found)
+      list(APPEND LibTorch_RUNTIME_FILES "${_found}")
       get_filename_component(_found "${_found}" DIRECTORY)
       list(APPEND LibTorch_RUNTIME_DIRS "${_found}")
     endif()

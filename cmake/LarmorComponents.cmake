@@ -36,6 +36,11 @@ function(larmor_use_precompiled_torch target)
   # Programs would be compiled with -fPIE and refuse a header that was compiled with -fPIC.
   target_compile_options(${target} PRIVATE -fPIC)
   target_precompile_headers(${target} REUSE_FROM larmor_pch)
+  # Programs would be compiled with -fPIE, and the compiler takes no header that was made with another setting.
+  get_target_property(_type ${target} TYPE)
+  if(_type STREQUAL "EXECUTABLE")
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
 endfunction()
 
 # larmor_components(<folder> <name>…): writes a unit that calls register_<name>(registry) for each.

@@ -84,7 +84,7 @@ class ComponentRegistry {
   const std::string& kind() const { return kind_; }
   /// "optim" → "optimizer"; what errors and `larmor list` call one of them.
   std::string singular() const { return kind_ == "losses" ? "loss" : plural().substr(0, plural().size() - 1); }
-  std::string plural() const { return kind_ == "optim" ? "optimizers" : kind_ == "eval" ? "tasks" : kind_; }
+  std::string plural() const { return kind_ == "optim" ? "optimizers" : kind_ == "eval" ? "tasks" : kind_ == "datasets" ? "sources" : kind_; }
 
  private:
   std::string kind_;

@@ -17,13 +17,14 @@ namespace larmor::datasets {
 
 struct LoaderOptions {
   int64_t batch = 8;
-  int64_t workers = 2;             ///< loader threads
-  int64_t prefetch = 2;            ///< batches made ahead
-  int64_t cache_mib = 2048;        ///< decoded cases kept in memory; least recently used go first
-  int64_t size = 256;              ///< side of the square input; the source is padded to square, then resized
+  int64_t workers = 2;       ///< loader threads
+  int64_t prefetch = 2;      ///< batches made ahead
+  int64_t cache_mib = 2048;  ///< decoded cases kept in memory; least recently used go first
+  int64_t size = 256;        ///< side of the square input; the source is padded to square, then resized
   bool shuffle = false;
   bool drop_last = false;
-  std::string sampling = "uniform"; ///< uniform (each case once) | balanced (positive:empty = positive_share) | weighted (by foreground area, Buda's rule)
+  std::string sampling =
+      "uniform";  ///< uniform (each case once) | balanced (positive:empty = positive_share) | weighted (by foreground area, Buda's rule)
   double positive_share = 0.5;      ///< balanced
   bool keep_source_labels = false;  ///< evaluation: also the label maps at source size
   uint64_t seed = 0;

@@ -9,10 +9,10 @@
 namespace larmor::datasets {
 
 struct NormaliseOptions {
-  std::string kind = "imagenet";       ///< imagenet | zscore | percentile | unit
-  std::vector<double> mean;            ///< imagenet: replaces .485/.456/.406 (repeated cyclically for more channels)
+  std::string kind = "imagenet";  ///< imagenet | zscore | percentile | unit
+  std::vector<double> mean;       ///< imagenet: replaces .485/.456/.406 (repeated cyclically for more channels)
   std::vector<double> sd;
-  double low_percentile = 0.5;         ///< percentile: of non-zero values of each channel
+  double low_percentile = 0.5;  ///< percentile: of non-zero values of each channel
   double high_percentile = 99.5;
 };
 OptionTable options_of(NormaliseOptions& options);

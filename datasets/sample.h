@@ -36,13 +36,13 @@ struct RawSample {
 
 /// N items ready for a network. The memory belongs to the loader's ring and returns to it when the batch is destroyed.
 struct Batch {
-  int64_t index = 0;                 ///< position in the epoch
-  std::vector<CaseKey> keys;         ///< N
-  std::vector<int64_t> shape;        ///< of `image`: N x C x H x W
-  float* image = nullptr;            ///< normalised values, NCHW
-  uint8_t* label = nullptr;          ///< N x H x W classes at the network's size (augmented with the image)
+  int64_t index = 0;                          ///< position in the epoch
+  std::vector<CaseKey> keys;                  ///< N
+  std::vector<int64_t> shape;                 ///< of `image`: N x C x H x W
+  float* image = nullptr;                     ///< normalised values, NCHW
+  uint8_t* label = nullptr;                   ///< N x H x W classes at the network's size (augmented with the image)
   std::vector<imaging::Image> source_labels;  ///< evaluation only: the label maps at the source's own size
-  std::shared_ptr<void> slot;        ///< keeps the memory; released with the batch
+  std::shared_ptr<void> slot;                 ///< keeps the memory; released with the batch
   int64_t count() const { return shape.empty() ? 0 : shape[0]; }
 };
 

@@ -19,18 +19,18 @@ struct Study {
 
 /// A suspicious thing that does not stop the work; `inspect` prints it.
 struct Finding {
-  std::string file;     ///< relative to the root
+  std::string file;  ///< relative to the root
   std::string message;
 };
 
 class Source {
  public:
   virtual ~Source() = default;
-  virtual std::string name() const = 0;                       ///< "lgg"
-  virtual const std::vector<CaseInfo>& cases() const = 0;     ///< sorted by subject, then slice number
-  virtual const std::vector<Study>& studies() const = 0;      ///< sorted by subject
+  virtual std::string name() const = 0;                    ///< "lgg"
+  virtual const std::vector<CaseInfo>& cases() const = 0;  ///< sorted by subject, then slice number
+  virtual const std::vector<Study>& studies() const = 0;   ///< sorted by subject
   virtual int64_t channels() const = 0;
-  virtual std::vector<std::string> channel_names() const = 0; ///< "T1", "FLAIR", "T1CE"
+  virtual std::vector<std::string> channel_names() const = 0;  ///< "T1", "FLAIR", "T1CE"
   /// Decodes one case; thread-safe. Error (data) names the file.
   virtual RawSample load(int64_t index) const = 0;
   virtual const std::vector<Finding>& findings() const = 0;

@@ -10,11 +10,11 @@
 namespace larmor::datasets {
 
 struct SplitOptions {
-  std::string kind = "published";      ///< published | kfold | list | slice (demonstrates the leak, marks tables as leaking)
+  std::string kind = "published";  ///< published | kfold | list | slice (demonstrates the leak, marks tables as leaking)
   int64_t folds = 5;
   int64_t fold = 0;
   int64_t seed = 42;
-  std::vector<std::string> train;      ///< kind list; empty = all others
+  std::vector<std::string> train;  ///< kind list; empty = all others
   std::vector<std::string> validation;
   std::vector<std::string> test;
 };
@@ -29,11 +29,14 @@ struct Split {
   std::vector<std::string> train_subjects, validation_subjects, test_subjects;
 };
 
-/// Error (usage) for unknown subjects (nearest name told) or an empty side; Error (data) for a leak:
+/// Names of subjects are full or as far as unique ("TCGA_CS_4944"). Kind published takes those of its 10 patients that are there.
+/// Error (usage) for unknown subjects (nearest name told), more folds than subjects, nothing to train or to validate on, none of the
+/// published patients; Error (data) for a leak:
 /// "subject TCGA_CS_4944 is in train and validation (data.split); subjects must be on one side".
 Split make_split(const Source& source, const SplitOptions& options);
 
-/// Refuses a split in which a subject has cases on two sides, naming subject and sides. Called by the loader's owner always.
+/// Refuses (Error, data) a split in which a subject has cases on two sides, naming subject and sides, unless the split says itself
+/// that it leaks. Called by the loader's owner always.
 void require_no_leak(const Source& source, const Split& split);
 
 }  // namespace larmor::datasets

@@ -1,10 +1,10 @@
-// Layers with the parameter names and start values of torch.nn, built on ATen.
+// Layers with the parameter names and the arithmetic of torch.nn, built on ATen.
 //
-// Start values: framework default (Kaiming uniform a = sqrt 5: U(±1/sqrt fan_in)) unless the owner re-initialises (models/init.h).
+// A layer knows only its own name, so start values, which are keyed by the full name, are given by the network that owns it
+// (models/init.h). Until then convolutions are zero and norms 1/0.
 #pragma once
 #include <cstdint>
-#include <memory>
-#include <optional>
+#include <string>
 
 #include "models/module.h"
 
@@ -22,6 +22,7 @@ class Conv2d : public Module {
   explicit Conv2d(const Conv2dOptions& options);
   at::Tensor forward(const at::Tensor& x) const;
   const Conv2dOptions& options() const { return options_; }
+
   at::Tensor& weight;
   at::Tensor* bias;  ///< nullptr without bias
 
@@ -35,6 +36,7 @@ class ConvTranspose2d : public Module {
   explicit ConvTranspose2d(const Conv2dOptions& options);
   at::Tensor forward(const at::Tensor& x) const;
   const Conv2dOptions& options() const { return options_; }
+
   at::Tensor& weight;
   at::Tensor* bias;
 
@@ -42,12 +44,14 @@ class ConvTranspose2d : public Module {
   Conv2dOptions options_;
 };
 
-/// `weight`, `bias`, `running_mean`, `running_var`, `num_batches_tracked` (int64 scalar).
+/// `weight`, `bias`, `running_mean`, `running_var`, `num_batches_tracked` (int64 scalar). Training needs more than one value per
+/// channel (Error, usage): the unbiased variance of one value is not a number and would poison the running statistics.
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(int64_t channels, double eps = 1e-5, double momentum = 0.1);
   at::Tensor forward(const at::Tensor& x);
   double eps() const { return eps_; }
+
   at::Tensor& weight;
   at::Tensor& bias;
   at::Tensor& running_mean;
@@ -58,31 +62,27 @@ class BatchNorm2d : public Module {
   double eps_, momentum_;
 };
 
-/// Keeps an index in SMP's names; has no parameters.
-class Identity : public Module {};
+struct FusedConvOptions {
+  Conv2dOptions conv;
+  bool is_transposed = false;
+  bool has_relu = true;
+  std::string conv_name = "0";
+  std::string norm_name = "1";  ///< "": no batch norm
+};
 
 /// The one block that all our networks are made of: convolution (plain or transposed), optional batch norm, optional ReLU.
 /// In prepared inference it is one fused operator; before, it computes exactly what the three layers compute one after another.
-/// It borrows its layers: names and order in the state dict belong to the owner.
-class FusedConv {
+/// An owner whose state dict has no level of its own for the block registers it under the name "".
+class FusedConv : public Module {
  public:
-  FusedConv() = default;
-  FusedConv(Conv2d* conv, BatchNorm2d* norm, bool relu);
-  FusedConv(ConvTranspose2d* conv, BatchNorm2d* norm, bool relu);
+  explicit FusedConv(const FusedConvOptions& options);
   at::Tensor forward(const at::Tensor& x) const;
-  /// relu(conv-norm(x) + shortcut) with the addition and the ReLU fused in where prepared.
-  at::Tensor forward_add_relu(const at::Tensor& x, const at::Tensor& shortcut) const;
-  void prepare();  ///< folds and packs
-  void drop();
-  bool is_prepared() const;
 
  private:
-  struct Packed;
-  Conv2d* conv_ = nullptr;
+  Conv2d* conv_ = nullptr;  ///< exactly one of the two
   ConvTranspose2d* transposed_ = nullptr;
   BatchNorm2d* norm_ = nullptr;
-  bool relu_ = false;
-  std::shared_ptr<Packed> packed_;
+  bool has_relu_;
 };
 
 }  // namespace larmor::models

@@ -23,6 +23,7 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   /// Parameters then buffers of this module, then the children's, each in registration order: Python's state_dict order.
+  /// The tensors are the module's own, not copies.
   NamedTensors state_dict() const;
   NamedTensors named_parameters() const;
   NamedTensors named_buffers() const;
@@ -42,12 +43,15 @@ class Module {
   void visit(const std::function<void(const std::string& name, Module& module)>& visitor);
 
   /// Folds batch norm into convolutions and packs weights; from then on forward() in eval mode without gradients takes the fast
-  /// path. Any change of weights (load, train(true), to) must be followed by a new call; train(true) drops what was prepared.
+  /// path. Any change of weights must be followed by a new call: load_state(), to() and train(true) drop what was prepared, an
+  /// optimizer step on a network left in eval mode does not. Does nothing where the fast operators are missing.
   void prepare_inference();
+  void drop_inference();
 
  protected:
   at::Tensor& register_parameter(const std::string& name, at::Tensor value);  ///< requires grad
   at::Tensor& register_buffer(const std::string& name, at::Tensor value);
+  /// A name may have dots ("blocks.0.block.1") or be "": then the child adds no level to the names of what it holds.
   template <class T>
   T* register_module(const std::string& name, std::unique_ptr<T> child) {
     T* raw = child.get();
@@ -60,7 +64,8 @@ class Module {
 
  private:
   void collect(const std::string& prefix, bool parameters, bool buffers, NamedTensors& out) const;
-  void drop_inference();
+  void visit_below(const std::string& name, const std::function<void(const std::string& name, Module& module)>& visitor);
+  void move(const std::function<at::Tensor(const at::Tensor&)>& change);
 
   bool training_ = true;
   // unique_ptr: register_* hand out references that must survive growth

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "models/module.h"
 
@@ -12,7 +13,7 @@ struct SegmenterInfo {
   std::string architecture;  ///< registry name, "linknet"
   int64_t in_channels = 3;
   int64_t classes = 1;
-  int64_t stride = 32;       ///< height and width must be multiples of it
+  int64_t stride = 32;  ///< height and width must be multiples of it
 };
 
 class Segmenter : public Module {

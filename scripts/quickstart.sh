@@ -20,7 +20,6 @@ step() {
   "$larmor" "$@"
 }
 
-step doctor
 rm -rf "$phantom" "$run"
 step phantom lgg "$phantom"
 step train "$LARMOR_SOURCE/configs/quickstart.yaml" data.root="$phantom" --run-dir "$run"

@@ -4,11 +4,9 @@
 // stored (checkpoints stay complete) but not run.
 #pragma once
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "core/registry.h"
 #include "models/module.h"
 
 namespace larmor::models {
@@ -25,10 +23,5 @@ struct EncoderArguments {
   int64_t in_channels = 3;
   int64_t depth = 5;
 };
-
-namespace encoders {
-using Registry = ComponentRegistry<std::unique_ptr<Encoder>, EncoderArguments>;
-const Registry& registry();
-}  // namespace encoders
 
 }  // namespace larmor::models

@@ -25,25 +25,35 @@ struct LoadReport {
 };
 
 /// Copies tensors by name into the module, buffers included; keeps dtype and device of the module. Missing num_batches_tracked
-/// becomes 0; prefixes `module.`, `model.` are stripped and told. strict: Error (data) when the report is not complete:
-/// "w.safetensors: not the weights of this linknet: 3 missing (decoder.…), 2 unexpected (…), 1 of another shape (encoder.layer0.conv1.weight: 64x3x7x7 here, 64x9x7x7 in the file)"; nothing is changed then.
+/// becomes 0; prefixes `module.`, `model.` that all names carry are stripped and told. Drops prepared inference.
+/// strict: Error (data) when the report is not complete:
+/// "w.safetensors: not the weights of this linknet: 3 missing (decoder.…), 2 unexpected (…), 1 of another shape
+/// (encoder.layer0.conv1.weight: 64x3x7x7 here, 64x9x7x7 in the file)"; nothing is changed then.
 LoadReport load_state(Module& module, const NamedTensors& tensors, const std::string& source, bool strict = true);
 
-/// Pretrained encoder weights into a model's encoder; `last_linear.*` is dropped; the first convolution is adapted by `first_conv_rule`
-/// when the channel counts differ ("smp" or "smp01", see adapt_first_convolution).
+/// Pretrained encoder weights into a model's encoder, strictly. Names are those below the encoder, or a whole model's, of which
+/// `encoder.*` is taken; `last_linear.*` is dropped. The first convolution is adapted by `first_conv_rule` when the model has
+/// other than the file's 3 input channels ("smp" or "smp01", see adapt_first_convolution).
 LoadReport load_encoder_state(Module& model, const NamedTensors& tensors, const std::string& source, const std::string& first_conv_rule);
 
 /// The first-convolution rule of SMP for in_channels ≠ 3. smp: 1 → sum over RGB; n → channel i takes RGB i mod 3, times 3/n.
 /// smp01: 1 → sum; 2 → first two × 1.5; ≥ 4 → undefined tensor (keep the framework's start values).
+/// Error (usage) for another rule.
 at::Tensor adapt_first_convolution(const at::Tensor& weight3, int64_t in_channels, const std::string& rule);
 
 /// A file (.safetensors) or an SMP folder (config.json + model.safetensors).
 NamedTensors read_weights(const std::filesystem::path& path);
 
-/// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", …).
+/// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", …): name, encoder, …
+/// `activation` is ignored, because our networks end in logits. Error (data): not JSON, a class that is not ours, a missing or
+/// unknown key, an option that we do not offer (aux_params, other norms than batch norm).
 ConfigNode model_config_from_smp(const std::filesystem::path& folder);
 
-/// Writes config.json and model.safetensors so that smp.from_pretrained(folder) reads it.
+/// Writes config.json and model.safetensors so that smp.from_pretrained(folder) reads it. `model_options`: what the network was
+/// made from by its registry.
 void write_smp_folder(const std::filesystem::path& folder, const Segmenter& model, const ConfigNode& model_options);
+
+/// One line per tensor of the state dict, in order: name, tab, shape ("64x3x7x7", "scalar").
+std::string state_manifest(const Module& module);
 
 }  // namespace larmor::models

@@ -36,6 +36,11 @@ Image sagittal_volume(int seed, PixelType type = PixelType::i16) {
   return volume;
 }
 
+void touch(const fs::path& file) {
+  make_folder(file.parent_path());
+  write_file_atomically(file, "x");
+}
+
 template <class Function>
 std::string message_of(Function function) {
   try {
@@ -55,11 +60,11 @@ std::vector<std::string> names_of(const std::vector<fs::path>& files) {
 TEST(PredictCases, FolderOfSlicesInNumericOrderWithoutMasks) {
   const fs::path root = larmor::testing::make_temporary_folder("cases");
   for (const int n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}) {
-    write_file_atomically(root / ("P_1/P_1_" + std::to_string(n) + ".tif"), "x");
-    write_file_atomically(root / ("P_1/P_1_" + std::to_string(n) + "_mask.tif"), "x");
+    touch(root / ("P_1/P_1_" + std::to_string(n) + ".tif"));
+    touch(root / ("P_1/P_1_" + std::to_string(n) + "_mask.tif"));
   }
-  write_file_atomically(root / "Q_2/Q_2_7.tif", "x");
-  write_file_atomically(root / "data.csv", "x");
+  touch(root / "Q_2/Q_2_7.tif");
+  touch(root / "data.csv");
   const std::vector<PredictCase> cases = find_cases(root.string());
   ASSERT_EQ(cases.size(), 2u);
   EXPECT_EQ(cases[0].name, "P_1");
@@ -73,7 +78,7 @@ TEST(PredictCases, FolderOfSlicesInNumericOrderWithoutMasks) {
 
 TEST(PredictCases, FlatFolderIsGroupedByName) {
   const fs::path root = larmor::testing::make_temporary_folder("cases");
-  for (const char* name : {"a_2.png", "a_1.png", "b.png", "c.nii.gz", "d.nii", "7.png", "8.png"}) write_file_atomically(root / name, "x");
+  for (const char* name : {"a_2.png", "a_1.png", "b.png", "c.nii.gz", "d.nii", "7.png", "8.png"}) touch(root / name);
   std::vector<std::string> found;
   for (const PredictCase& one : find_cases(root.string()))
     found.push_back(one.name + " " + std::to_string(one.files.size()) + (one.is_volume ? " volume" : ""));
@@ -222,9 +227,9 @@ TEST(PredictCases, AFailedCaseLeavesNothing) {
   imaging::write_image(root / "v.nii.gz", sagittal_volume(3));
   const PredictCase one = find_cases((root / "v.nii.gz").string())[0];
   const SliceStack stack = load_case(one);
-  write_file_atomically(root / "out/v_overlay.png/occupied", "x");  // a folder stands where the last file should go
+  touch(root / "out/v_overlay.png/occupied");  // a folder stands where the last file should go
   EXPECT_NE(message_of([&] { write_case(root / "out", one, stack, results_for(stack, 1)); }), "no error");
-  write_file_atomically(root / "plain", "x");
+  touch(root / "plain");
   EXPECT_NE(message_of([&] { write_case(root / "plain", one, stack, results_for(stack, 1)); }), "no error");
   std::vector<std::string> left;
   for (const auto& entry : fs::directory_iterator(root / "out")) left.push_back(entry.path().filename().string());
@@ -236,14 +241,14 @@ TEST(PredictCasesErrors, WholeMessages) {
   const std::string folder = root.string();
   EXPECT_EQ(message_of([&] { find_cases(folder + "/none.png"); }), "--input: " + folder + "/none.png: no such file or folder");
   EXPECT_EQ(message_of([&] { find_cases(folder); }), folder + ": no images in this folder (" + imaging::known_extensions() + ")");
-  write_file_atomically(root / "x.jpg", "x");
+  touch(root / "x.jpg");
   EXPECT_EQ(message_of([&] { find_cases(folder + "/x.jpg"); }), "--input: " + folder + "/x.jpg: cannot read this kind of file; allowed: " +
                                                                     imaging::known_extensions() + ", .safetensors, a folder");
-  write_file_atomically(root / "a.png", "x");
+  touch(root / "a.png");
   EXPECT_EQ(message_of([&] { find_cases(folder + "/a.png," + folder + "/b.png"); }),
             "--input: " + folder + "/a.png: several sequences must be NIfTI files (.nii, .nii.gz)");
   EXPECT_EQ(message_of([&] { find_cases(folder + "/t1.nii.gz," + folder + "/b.png"); }), "--input: " + folder + "/t1.nii.gz: no such file");
-  write_file_atomically(root / "a.tif", "x");
+  touch(root / "a.tif");
   EXPECT_EQ(message_of([&] { find_cases(folder); }),
             folder + "/a.png and " + folder + "/a.tif: their results would have the same name; rename one");
 }

@@ -35,7 +35,7 @@ std::shared_ptr<TinySegmenter> bright_network() {
   at::Tensor first = at::zeros({1, 3, 3, 3}), second = at::zeros({1, 1, 3, 3});
   first[0][0][1][1] = 1;
   second[0][0][1][1] = 10;
-  return std::make_shared<TinySegmenter>(first, at::zeros({1}), second, at::full({1}, -5));
+  return std::make_shared<TinySegmenter>(first, at::zeros({1}), second, at::full({1}, -5.0));
 }
 
 std::unique_ptr<datasets::Loader> loader_of(const datasets::Source& source, int64_t batch, int64_t workers) {

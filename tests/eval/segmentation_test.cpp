@@ -217,10 +217,10 @@ TEST(Segmentation, ClassesAreAveraged) {
   batch.source_labels = {truth, other};
   evaluator->add(batch, at::stack({one_hot(mask_of({"110", "000"})), one_hot(mask_of({"000", "021"}))}));
   const Evaluation evaluation = evaluator->finish();
-  EXPECT_DOUBLE_EQ(evaluation.value("dice_patients.1"), (1 + 0.5) / 2);
+  EXPECT_DOUBLE_EQ(evaluation.value("dice_patients.1"), (1 + 2.0 / 3) / 2);
   EXPECT_DOUBLE_EQ(evaluation.value("dice_patients.2"), 0);  // missed in a, false alarm in b
-  EXPECT_DOUBLE_EQ(evaluation.value("dice_patients"), 0.375);
-  EXPECT_DOUBLE_EQ(evaluation.value("dice_positive_slices"), (0.75 + 0) / 2);
+  EXPECT_DOUBLE_EQ(evaluation.value("dice_patients"), 5.0 / 12);
+  EXPECT_DOUBLE_EQ(evaluation.value("dice_positive_slices"), (5.0 / 6 + 0) / 2);
   EXPECT_EQ(evaluation.metric("dice_positive_slices").count, 3);
   EXPECT_EQ(evaluation.metric("dice_positive_slices").missed, 1);
   EXPECT_EQ(evaluation.patients.header[3], "class");

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "models/registry.h"
+#include "models/weights/weights.h"
+
+namespace larmor::models {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kWeightsFile = "model.safetensors";
+constexpr const char* kClassKey = "_model_class";
+
+struct OptionNames {
+  std::string ours;
+  std::string smp;
+};
+
+/// A key of theirs that is no option of ours.
+struct FixedKey {
+  std::string smp;
+  std::vector<json> accepted;  ///< empty: any value
+  bool is_written = true;      ///< with the first accepted value, else null
+};
+
+/// How an architecture of ours is called there.
+struct Counterpart {
+  std::string architecture;
+  std::string smp_class;
+  std::vector<OptionNames> options;
+  std::vector<FixedKey> fixed;
+};
+
+const std::vector<Counterpart>& counterparts() {
+  static const std::vector<Counterpart> all = {
+      {"linknet",
+       "Linknet",
+       {{"encoder", "encoder_name"}, {"encoder_depth", "encoder_depth"}, {"in_channels", "in_channels"}, {"classes", "classes"}},
+       {{"decoder_use_norm", {json("batchnorm"), json(true)}},
+        {"decoder_use_batchnorm", {json(true)}, /*is_written=*/false},  // its name before 0.5
+        {"aux_params", {json(nullptr)}},
+        {"encoder_weights", {}},  // null when written, or Python would download some
+        {"activation", {}}}},
+  };
+  return all;
+}
+
+const Counterpart& counterpart_of_class(const std::string& smp_class, const std::string& place) {
+  std::vector<std::string> known;
+  for (const Counterpart& counterpart : counterparts()) {
+    if (counterpart.smp_class == smp_class) return counterpart;
+    known.push_back(counterpart.smp_class);
+  }
+  throw_data_error(place + ": " + unknown_name_message(kClassKey, smp_class, known, fmt::format("known: {}", fmt::join(known, ", "))));
+}
+
+const Counterpart& counterpart_of(const std::string& architecture) {
+  const auto found = std::find_if(counterparts().begin(), counterparts().end(),
+                                  [&](const Counterpart& counterpart) { return counterpart.architecture == architecture; });
+  if (found == counterparts().end()) throw_usage_error(fmt::format("segmentation_models.pytorch has no {}", architecture));
+  return *found;
+}
+
+json read_config(const fs::path& file) {
+  const json config = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  if (config.is_discarded()) throw_data_error(file.string() + ": not JSON");
+  if (!config.is_object()) throw_data_error(file.string() + ": not a JSON object");
+  return config;
+}
+
+/// Text or integer, as a recipe writes it.
+ConfigNode to_option(const json& value, const std::string& key, const std::string& place) {
+  if (value.is_string()) return ConfigNode::make_scalar(value.get<std::string>(), {place}, /*quoted=*/true);
+  if (value.is_number_integer()) return ConfigNode::make_scalar(value.dump(), {place});
+  throw_data_error(fmt::format("{}: {} must be text or an integer", place, key));
+}
+
+void require_known_keys(const json& config, const Counterpart& counterpart, const std::string& place) {
+  std::vector<std::string> known;
+  for (const OptionNames& names : counterpart.options) known.push_back(names.smp);
+  for (const FixedKey& fixed : counterpart.fixed) known.push_back(fixed.smp);
+  for (const auto& [key, value] : config.items()) {
+    const bool is_private = key.starts_with('_');  // theirs about the file, not about the network
+    if (is_private || std::find(known.begin(), known.end(), key) != known.end()) continue;
+    throw_data_error(place + ": " + unknown_name_message("key", key, known, ""));
+  }
+}
+
+void require_supported(const json& config, const FixedKey& fixed, const std::string& place) {
+  const auto found = config.find(fixed.smp);
+  if (found == config.end() || fixed.accepted.empty()) return;
+  if (std::find(fixed.accepted.begin(), fixed.accepted.end(), *found) != fixed.accepted.end()) return;
+  throw_data_error(fmt::format("{}: {} must be {}; other values are not offered", place, fixed.smp, fixed.accepted.front().dump()));
+}
+
+json to_json(const ConfigNode& option) {
+  const json number = option.quoted ? json() : json::parse(option.scalar, nullptr, /*allow_exceptions=*/false);
+  return number.is_number_integer() ? number : json(option.scalar);
+}
+
+json make_config(const Counterpart& counterpart, const ConfigNode& options) {
+  json config = {{kClassKey, counterpart.smp_class}};
+  for (const OptionNames& names : counterpart.options) {
+    const ConfigNode* value = options.find(names.ours);
+    LARMOR_ASSERT(value != nullptr);
+    config[names.smp] = to_json(*value);
+  }
+  for (const FixedKey& fixed : counterpart.fixed) {
+    if (fixed.is_written) config[fixed.smp] = fixed.accepted.empty() ? json(nullptr) : fixed.accepted.front();
+  }
+  return config;
+}
+
+}  // namespace
+
+NamedTensors read_weights(const fs::path& path) {
+  if (!fs::is_directory(path)) return load_tensors(path);
+  const fs::path file = path / kWeightsFile;
+  if (!fs::exists(file)) throw_data_error(fmt::format("{}: no {} in this folder", path.string(), kWeightsFile));
+  return load_tensors(file);
+}
+
+ConfigNode model_config_from_smp(const fs::path& folder) {
+  const fs::path file = folder / kConfigFile;
+  const std::string place = file.string();
+  const json config = read_config(file);
+  const auto smp_class = config.find(kClassKey);
+  if (smp_class == config.end() || !smp_class->is_string())
+    throw_data_error(fmt::format("{}: {} is missing or not text", place, kClassKey));
+  const Counterpart& counterpart = counterpart_of_class(smp_class->get<std::string>(), place);
+  require_known_keys(config, counterpart, place);
+  for (const FixedKey& fixed : counterpart.fixed) require_supported(config, fixed, place);
+
+  ConfigNode section = ConfigNode::make_map({place});
+  section.set("name", ConfigNode::make_scalar(counterpart.architecture, {place}));
+  for (const OptionNames& names : counterpart.options) {
+    const auto value = config.find(names.smp);
+    if (value == config.end()) throw_data_error(fmt::format("{}: {} is missing", place, names.smp));
+    section.set(names.ours, to_option(*value, names.smp, place));
+  }
+  return section;
+}
+
+void write_smp_folder(const fs::path& folder, const Segmenter& model, const ConfigNode& model_options) {
+  const Counterpart& counterpart = counterpart_of(model.info().architecture);
+  Problems problems;
+  const ConfigNode options = registry().at(counterpart.architecture).resolve(model_options, problems, "");
+  problems.throw_if_any();
+  make_folder(folder);
+  save_tensors(folder / kWeightsFile, model.state_dict(), {{"format", "pt"}});
+  write_file_atomically(folder / kConfigFile, make_config(counterpart, options).dump(2) + "\n");
+}
+
+}  // namespace larmor::models
