@@ -237,8 +237,7 @@ class TreeBuilder : public YAML::EventHandler {
     for (const Frame& frame : frames_) {
       if (frame.key) path += *frame.key + ".";
     }
-    const std::string shown = in_quotes(path + key);
-    return shown.substr(1, shown.size() - 2);
+    return printable(path + key);
   }
 
   std::string file_;
@@ -399,6 +398,8 @@ void write_block(const ConfigNode& node, size_t indent, std::string& out) {
 }  // namespace
 
 std::string Place::to_string() const { return line > 0 ? fmt::format("{}:{}", file, line) : file; }
+
+ConfigNode::ConfigNode() = default;
 
 const ConfigNode* ConfigNode::find(std::string_view key) const {
   for (const auto& [name, value] : entries) {

@@ -28,6 +28,7 @@ struct ConfigNode {
   std::vector<std::pair<std::string, ConfigNode>> entries;  ///< of a map, in file order, keys unique
   Place place;
 
+  ConfigNode();  // in the .cpp: clang 14 cannot instantiate a pair of itself inside an implicit one
   bool is_null() const { return kind == Kind::null; }
   bool is_scalar() const { return kind == Kind::scalar; }
   bool is_sequence() const { return kind == Kind::sequence; }
@@ -51,7 +52,8 @@ struct ConfigNode {
 ConfigNode parse_yaml(std::string_view text, const std::string& file_name);
 
 /// Reads a recipe. `include: base.yaml` or a list of them (relative to the including file) is merged first, later keys win,
-/// maps merge, sequences and scalars replace. A cycle is an error.
+/// maps merge, sequences, scalars and nulls replace. Errors (usage) with the place of the include: a file that is missing or not a map,
+/// a cycle, more than 100 files.
 ConfigNode read_yaml(const std::filesystem::path& file);
 
 /// Deep merge of `over` into `base` as for includes.

@@ -36,8 +36,8 @@ void throw_run_error(const std::string& message) { throw Error(ErrorKind::run, m
 void throw_usage_error(const std::string& message) { throw Error(ErrorKind::usage, message); }
 void throw_data_error(const std::string& message) { throw Error(ErrorKind::data, message); }
 
-std::string in_quotes(std::string_view text) {
-  std::string result = "'";
+std::string printable(std::string_view text) {
+  std::string result;
   for (const char c : text.substr(0, kLongestQuote)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F) {
@@ -46,8 +46,10 @@ std::string in_quotes(std::string_view text) {
       result += c;
     }
   }
-  return result + (text.size() > kLongestQuote ? "…'" : "'");
+  return text.size() > kLongestQuote ? result + "…" : result;
 }
+
+std::string in_quotes(std::string_view text) { return "'" + printable(text) + "'"; }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
   std::string nearest;

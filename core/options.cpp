@@ -248,6 +248,13 @@ struct RangeCodec {
   }
 };
 
+std::string unknown_key_message(const std::string& key, const std::vector<std::string>& allowed) {
+  if (allowed.empty()) return "unknown key; none is allowed here";
+  const std::string nearest = nearest_name(key, allowed);
+  if (nearest.empty()) return fmt::format("unknown key; allowed: {}", fmt::join(allowed, ", "));
+  return fmt::format("unknown key; nearest: {}", in_quotes(nearest));
+}
+
 std::string one_line_yaml(const ConfigNode& node) {
   std::string text = to_yaml(node);
   text.pop_back();
@@ -384,16 +391,13 @@ void OptionTable::read(const ConfigNode& node, Problems& problems, const std::st
     return;
   }
   for (const auto& [key, value] : node.entries) {
-    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.name == key; });
+    const auto has_key = [&name = key](const Entry& entry) { return entry.name == name; };
+    const auto entry = std::find_if(entries_.begin(), entries_.end(), has_key);
     if (entry != entries_.end()) {
       entry->read(value, problems, prefix + key);
-      continue;
+    } else {
+      problems.add(value.place, printable(prefix + key), unknown_key_message(key, names()));
     }
-    const std::string nearest = nearest_name(key, names());
-    const std::string hint = nearest.empty() ? fmt::format("allowed: {}", fmt::join(names(), ", ")) : "nearest: " + in_quotes(nearest);
-    const std::string shown = in_quotes(prefix + key);
-    problems.add(value.place, shown.substr(1, shown.size() - 2),
-                 entries_.empty() ? "unknown key; none is allowed here" : "unknown key; " + hint);
   }
   if (problems.lines().size() != problems_before) return;
   for (const auto& [key, rule] : rules_) {
