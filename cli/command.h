@@ -63,7 +63,7 @@ struct Command {
   std::string summary;      ///< one line for the list
   std::string description;  ///< one paragraph for the help
   std::vector<Example> examples;
-  std::string sources;      ///< papers, "" when none
+  std::string sources;  ///< papers, "" when none
   using Run = std::function<int(const GlobalOptions& global)>;
   std::function<Run(Arguments& arguments)> declare;
 };

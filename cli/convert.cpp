@@ -49,7 +49,8 @@ int run_convert(const ConvertOptions& options) {
 Command convert_command() {
   Command command{"convert", Group::publish, "weights between Larmor files and SMP folders", "", {}, "", {}};
   command.description =
-      "Reads a Larmor checkpoint (best or last), a safetensors file or a segmentation_models.pytorch folder, checks every tensor against the "
+      "Reads a Larmor checkpoint (best or last), a safetensors file or a segmentation_models.pytorch folder, checks every tensor against "
+      "the "
       "network, and writes an SMP folder (config.json + model.safetensors, for smp.from_pretrained) or one safetensors file.";
   command.examples = {{"larmor convert runs/quickstart/seed-0/checkpoints/best.safetensors exported", "an SMP folder"},
                       {"larmor convert exported weights.safetensors", "back to one file that predict reads"},

@@ -30,8 +30,8 @@ int64_t physical_cores() {
 
 void use_device(const std::string& device) {
   if (device == "cpu") return;
-  const bool is_cuda = device == "cuda" || (device.starts_with("cuda:") && device.size() > 5 &&
-                                            device.find_first_not_of("0123456789", 5) == std::string::npos);
+  const bool is_cuda = device == "cuda" ||
+                       (device.starts_with("cuda:") && device.size() > 5 && device.find_first_not_of("0123456789", 5) == std::string::npos);
   if (!is_cuda) throw_usage_error("--device: unknown device '" + device + "'; allowed: cpu, cuda, cuda:<index>");
   cuda::open_cuda(device);
 }

@@ -46,7 +46,9 @@ class ArgumentTexts : public Arguments {
   void positionals(const std::string& name, std::vector<std::string>&, const std::string& help, bool required) override {
     add_positional(required ? name + "…" : "[" + name + "…]", "", help);
   }
-  void option(const std::string& names, std::string& target, const std::string& help) override { options.push_back({names, "text", target, help}); }
+  void option(const std::string& names, std::string& target, const std::string& help) override {
+    options.push_back({names, "text", target, help});
+  }
   void option(const std::string& names, int64_t& target, const std::string& help) override {
     options.push_back({names, "integer", std::to_string(target), help});
   }
@@ -70,7 +72,8 @@ class ArgumentTexts : public Arguments {
 
 void print_argument(const ArgumentText& argument, std::ostream& out) {
   const std::string left = argument.type.empty() ? argument.names : argument.names + " <" + argument.type + ">";
-  const std::string right = argument.default_value.empty() ? argument.help : fmt::format("{} (default {})", argument.help, argument.default_value);
+  const std::string right =
+      argument.default_value.empty() ? argument.help : fmt::format("{} (default {})", argument.help, argument.default_value);
   out << fmt::format("  {:<28} {}\n", left, right);
 }
 
@@ -132,7 +135,7 @@ void print_overview(const std::vector<Command>& commands, std::ostream& out) {
     for (const Command& command : commands) {
       if (command.group == group.group) names.push_back(command.name);
     }
-    out << fmt::format("  {:<9} {:<44} {}\n", group.name, fmt::join(names, " · "), group.what);
+    out << fmt::format("  {:<9} {:<44} {}\n", group.name, fmt::format("{}", fmt::join(names, " · ")), group.what);
   }
   out << "\n  larmor help train          options, with an example\n"
          "  larmor help recipe         every key of a recipe\n"
@@ -142,16 +145,16 @@ void print_overview(const std::vector<Command>& commands, std::ostream& out) {
 void print_command_help(const Command& command, std::ostream& out) {
   ArgumentTexts texts;
   command.declare(texts);
-  out << fmt::format("larmor {}{} [options]\n\n{}\n", command.name, texts.synopsis, command.description.empty() ? command.summary : command.description);
+  out << fmt::format("larmor {}{} [options]\n\n{}\n", command.name, texts.synopsis,
+                     command.description.empty() ? command.summary : command.description);
   if (!texts.positional_texts.empty()) out << "\narguments\n";
   for (const ArgumentText& argument : texts.positional_texts) print_argument(argument, out);
   out << "\noptions\n";
   for (const ArgumentText& argument : texts.options) print_argument(argument, out);
-  for (const ArgumentText& argument : {ArgumentText{"--device", "text", "cpu", "cpu, cuda or cuda:<index>"},
-                                       ArgumentText{"--threads", "integer", "0", "compute threads; 0: one per core"},
-                                       ArgumentText{"--seed", "integer", "", "random seed"},
-                                       ArgumentText{"--quiet", "", "", "no progress, errors only"},
-                                       ArgumentText{"--json", "", "", "results as JSON on stdout"}}) {
+  for (const ArgumentText& argument :
+       {ArgumentText{"--device", "text", "cpu", "cpu, cuda or cuda:<index>"},
+        ArgumentText{"--threads", "integer", "0", "compute threads; 0: one per core"}, ArgumentText{"--seed", "integer", "", "random seed"},
+        ArgumentText{"--quiet", "", "", "no progress, errors only"}, ArgumentText{"--json", "", "", "results as JSON on stdout"}}) {
     print_argument(argument, out);
   }
   if (!command.examples.empty()) out << "\nexamples\n";
@@ -161,7 +164,8 @@ void print_command_help(const Command& command, std::ostream& out) {
 }
 
 void print_recipe_reference(std::ostream& out) {
-  out << "# Recipe keys\n\nMade by `larmor help recipe`. A section with a `name` (data: `source`) also takes the options of the component it names.\n\n"
+  out << "# Recipe keys\n\nMade by `larmor help recipe`. A section with a `name` (data: `source`) also takes the options of the component "
+         "it names.\n\n"
          "## All recipes\n\n";
   print_options_table(train::recipe_docs(), out);
   out << "## Sources: `data.source`\n\n";
@@ -187,7 +191,8 @@ void print_recipe_reference(std::ostream& out) {
 
 Command help_command() {
   Command command{"help", Group::about, "this overview, or the options of one command", "", {}, "", {}};
-  command.description = "Prints the overview, the options of a command, or with the topic `recipe` every key that a recipe may hold, as Markdown.";
+  command.description =
+      "Prints the overview, the options of a command, or with the topic `recipe` every key that a recipe may hold, as Markdown.";
   command.examples = {{"larmor help train", "the options of train, with examples"}, {"larmor help recipe", "all recipe keys"}};
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<HelpOptions>();

@@ -21,7 +21,8 @@ int run_phantom(const PhantomOptions& options, const GlobalOptions& global) {
   lgg.seed = global.seed.value_or(lgg.seed);
   lgg.threads = global.threads;
   datasets::write_lgg_phantom(options.folder, lgg);
-  if (!global.quiet) std::cout << fmt::format("{}: {} synthetic patients in the LGG layout (seed {})\n", options.folder, lgg.patients, lgg.seed);
+  if (!global.quiet)
+    std::cout << fmt::format("{}: {} synthetic patients in the LGG layout (seed {})\n", options.folder, lgg.patients, lgg.seed);
   return 0;
 }
 

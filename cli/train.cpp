@@ -38,22 +38,18 @@ train::RunFolder choose_folder(const TrainCommandOptions& options, const train::
 
 void print_result(const train::TrainResult& result, const train::Recipe& recipe, const train::RunFolder& folder, bool json) {
   if (json) {
-    std::cout << nlohmann::json{{"run", folder.root().string()},
-                                {"finished", result.finished},
-                                {"epochs_done", result.epochs_done},
-                                {"best_epoch", result.best_epoch},
-                                {"metric", recipe.train.monitor},
-                                {"best_value", result.best_value},
-                                {"wall_seconds", result.wall_seconds},
-                                {"wait_share", result.wait_share},
+    std::cout << nlohmann::json{{"run", folder.root().string()},        {"finished", result.finished},
+                                {"epochs_done", result.epochs_done},    {"best_epoch", result.best_epoch},
+                                {"metric", recipe.train.monitor},       {"best_value", result.best_value},
+                                {"wall_seconds", result.wall_seconds},  {"wait_share", result.wait_share},
                                 {"stopped_early", result.stopped_early}}
                      .dump()
               << "\n";
     return;
   }
-  std::cout << fmt::format("{} after {} epochs in {}: best {} {:.4f} in epoch {}   weights {}\n", result.stopped_early ? "stopped early" : "done",
-                           result.epochs_done, format_clock(result.wall_seconds), recipe.train.monitor, result.best_value, result.best_epoch,
-                           folder.best().string());
+  std::cout << fmt::format("{} after {} epochs in {}: best {} {:.4f} in epoch {}   weights {}\n",
+                           result.stopped_early ? "stopped early" : "done", result.epochs_done, format_clock(result.wall_seconds),
+                           recipe.train.monitor, result.best_value, result.best_epoch, folder.best().string());
 }
 
 int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
@@ -88,7 +84,8 @@ int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
 Command train_command() {
   Command command{"train", Group::run, "train a network from a recipe", "", {}, "", {}};
   command.description =
-      "Trains what RECIPE says and writes runs/<recipe>/seed-<n>/ with the resolved recipe, logs, metrics and the best and last checkpoints. "
+      "Trains what RECIPE says and writes runs/<recipe>/seed-<n>/ with the resolved recipe, logs, metrics and the best and last "
+      "checkpoints. "
       "key=value words override the recipe. Ctrl-C ends the step in hand and saves; --resume goes on to the same bits.";
   command.examples = {
       {"larmor train configs/quickstart.yaml data.root=phantom", "train on a phantom made by `larmor phantom lgg phantom`"},

@@ -54,7 +54,8 @@ TrainState state_from_json(const std::string& text, const fs::path& file) {
     json.at("scaler").get_to(state.scaler);
     return state;
   } catch (const Json::exception&) {
-    throw_data_error(fmt::format("{}: the training state in its metadata is damaged; start again or use another checkpoint", file.string()));
+    throw_data_error(
+        fmt::format("{}: the training state in its metadata is damaged; start again or use another checkpoint", file.string()));
   }
 }
 
@@ -128,7 +129,8 @@ Checkpoint load_checkpoint(const fs::path& file) {
   const SafetensorsFile content = open_verified(file);
   const std::string format = entry(content.metadata(), "format");
   if (format != kCheckpointFormat) {
-    throw_data_error(fmt::format("{}: not a training checkpoint of this version (format '{}', needed '{}')", file.string(), format, kCheckpointFormat));
+    throw_data_error(
+        fmt::format("{}: not a training checkpoint of this version (format '{}', needed '{}')", file.string(), format, kCheckpointFormat));
   }
   Checkpoint checkpoint;
   checkpoint.state = state_from_json(entry(content.metadata(), "state"), file);

@@ -19,16 +19,16 @@ namespace larmor::train {
 struct TrainState {
   int64_t epoch = 0;
   int64_t batch = 0;
-  int64_t step = 0;            ///< optimizer steps done
-  int64_t best_epoch = -1;     ///< from 0; -1: none yet
+  int64_t step = 0;         ///< optimizer steps done
+  int64_t best_epoch = -1;  ///< from 0; -1: none yet
   double best_value = 0;
   int64_t epochs_without_better = 0;
-  int64_t skipped_steps = 0;   ///< non-finite gradients
-  double loss_sum = 0;         ///< of the running epoch, over samples
+  int64_t skipped_steps = 0;  ///< non-finite gradients
+  double loss_sum = 0;        ///< of the running epoch, over samples
   int64_t loss_count = 0;
   int64_t ema_updates = 0;
-  std::string schedule = "{}"; ///< Schedule::state()
-  std::string scaler = "{}";   ///< LossScaler::state()
+  std::string schedule = "{}";  ///< Schedule::state()
+  std::string scaler = "{}";    ///< LossScaler::state()
 };
 
 struct Checkpoint {

@@ -99,8 +99,8 @@ std::unique_ptr<datasets::Loader> make_training_loader(const Recipe& recipe, con
   options.positive_share = recipe.data.positive_share;
   std::optional<datasets::AugmentOptions> augmentation;
   if (recipe.train.overfit == 0) augmentation = recipe.data.augment;
-  return std::make_unique<datasets::Loader>(dataset.cache, *dataset.source, dataset.split.train, options, recipe.data.normalise, augmentation,
-                                            std::move(allocator));
+  return std::make_unique<datasets::Loader>(dataset.cache, *dataset.source, dataset.split.train, options, recipe.data.normalise,
+                                            augmentation, std::move(allocator));
 }
 
 std::unique_ptr<datasets::Loader> make_evaluation_loader(const Recipe& recipe, const Dataset& dataset, const std::vector<int64_t>& cases,

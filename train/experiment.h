@@ -39,7 +39,8 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const mod
 std::unique_ptr<optim::Schedule> make_schedule(const Recipe& recipe, int64_t steps_per_epoch, double base_lr);
 
 /// Batches for training: augmented, shuffled or sampled, keyed by train.seed.
-std::unique_ptr<datasets::Loader> make_training_loader(const Recipe& recipe, const Dataset& dataset, datasets::SlotAllocator allocator = {});
+std::unique_ptr<datasets::Loader> make_training_loader(const Recipe& recipe, const Dataset& dataset,
+                                                       datasets::SlotAllocator allocator = {});
 /// Batches for evaluation of these cases: in order, each once, with the labels at source size.
 std::unique_ptr<datasets::Loader> make_evaluation_loader(const Recipe& recipe, const Dataset& dataset, const std::vector<int64_t>& cases,
                                                          datasets::SlotAllocator allocator = {});

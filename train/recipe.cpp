@@ -146,8 +146,9 @@ void read_section(const ConfigNode& node, OptionTable table, const std::string& 
       continue;
     }
     const std::string nearest = nearest_name(key, names);
-    problems.add(value.place, section + "." + key,
-                 fmt::format("unknown key for {} '{}'{}", registry.singular(), name, nearest.empty() ? "" : "; nearest: '" + nearest + "'"));
+    problems.add(
+        value.place, section + "." + key,
+        fmt::format("unknown key for {} '{}'{}", registry.singular(), name, nearest.empty() ? "" : "; nearest: '" + nearest + "'"));
   }
   options = component->resolve(known, problems, section + ".");
 }
@@ -177,8 +178,8 @@ void read_optim(const ConfigNode& node, OptimOptions& optim, Problems& problems)
     }
   }
   read_section(node.is_map() ? rest : node, options_of(optim), "name", optim.name, optim::registry(), optim.options, "optim", problems);
-  read_section(schedule, schedule_table(optim), "name", optim.schedule, optim::schedules::registry(), optim.schedule_options, "optim.schedule",
-               problems);
+  read_section(schedule, schedule_table(optim), "name", optim.schedule, optim::schedules::registry(), optim.schedule_options,
+               "optim.schedule", problems);
 }
 
 void check_monitor(const Recipe& recipe, const ConfigNode& tree, Problems& problems) {
@@ -203,12 +204,12 @@ Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
     if (std::find(kComponentSections.begin(), kComponentSections.end(), key) == kComponentSections.end()) top.set(key, value);
   }
   top_table(recipe).read(top, problems);
-  read_section(entry_or_null(tree, "data"), options_of(recipe.data), "source", recipe.data.source, datasets::registry(), recipe.data.options,
-               "data", problems);
+  read_section(entry_or_null(tree, "data"), options_of(recipe.data), "source", recipe.data.source, datasets::registry(),
+               recipe.data.options, "data", problems);
   read_section(entry_or_null(tree, "model"), options_of(recipe.model), "name", recipe.model.name, models::registry(), recipe.model.options,
                "model", problems);
-  read_section(as_named_section(entry_or_null(tree, "task")), task_table(recipe), "name", recipe.task, eval::registry(), recipe.task_options,
-               "task", problems);
+  read_section(as_named_section(entry_or_null(tree, "task")), task_table(recipe), "name", recipe.task, eval::registry(),
+               recipe.task_options, "task", problems);
   read_optim(entry_or_null(tree, "optim"), recipe.optim, problems);
   losses::check_loss(recipe.loss, recipe.loss_options, entry_or_null(tree, "loss").place, problems);
   if (problems.empty()) check_monitor(recipe, tree, problems);

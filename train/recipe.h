@@ -110,7 +110,8 @@ Recipe recipe_from(const ConfigNode& tree, const std::string& name);
 /// The resolved recipe with every default written out; reading it again gives the same recipe.
 ConfigNode to_config(const Recipe& recipe);
 
-/// `to_config` without what may differ between machines and changes no result (data.root, workers, prefetch, cache): what checkpoints store.
+/// `to_config` without what may differ between machines and changes no result (data.root, workers, prefetch, cache): what checkpoints
+/// store.
 ConfigNode portable_config(const Recipe& recipe);
 
 /// Keys whose values differ between two trees, as "optim.lr: 0.001 → 0.0003".

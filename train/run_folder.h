@@ -35,8 +35,8 @@ std::filesystem::path default_run_folder(const Recipe& recipe, const std::filesy
 struct EpochRow {
   int64_t epoch = 0;  ///< from 1
   double loss = 0;
-  double validation_loss = 0;                            ///< NaN when not validated
-  std::vector<std::pair<std::string, double>> metrics;   ///< empty when not validated
+  double validation_loss = 0;                           ///< NaN when not validated
+  std::vector<std::pair<std::string, double>> metrics;  ///< empty when not validated
   double lr = 0;
   double seconds = 0;
   double wait_share = 0;  ///< part of the time spent waiting for data

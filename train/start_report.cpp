@@ -55,8 +55,9 @@ nlohmann::json versions() {
           {"compiler", __VERSION__}};
 }
 
-StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const models::Segmenter& network, at::Device device, int64_t threads,
-                           const std::string& command, const std::filesystem::path& run, const std::string& start_weights) {
+StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const models::Segmenter& network, at::Device device,
+                           int64_t threads, const std::string& command, const std::filesystem::path& run,
+                           const std::string& start_weights) {
   const datasets::Source& source = *dataset.source;
   const SideCount training = count_side(source, dataset.split.train, dataset.split.train_subjects);
   const SideCount validation = count_side(source, dataset.split.validation, dataset.split.validation_subjects);
@@ -65,15 +66,15 @@ StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const m
   const std::string weights = start_weights.empty() ? "from scratch" : recipe.model.weights + recipe.model.encoder_weights;
 
   StartReport report;
-  report.lines = {
-      fmt::format("recipe   {}          run   {}", recipe.name, run.string()),
-      data_line(dataset, training, validation, recipe.data.split.kind),
-      fmt::format("model    {}{} · {} parameters, {} · {}", recipe.model.name, encoder.empty() ? "" : " · " + encoder,
-                  format_count(static_cast<double>(stored)), used == stored ? "all used" : format_count(static_cast<double>(used)) + " used", weights),
-      fmt::format("optim    {} lr {} · {}      loss  {}", recipe.optim.name, scalar_option(recipe.optim.options, "lr"), recipe.optim.schedule,
-                  recipe.loss),
-      fmt::format("device   {}, {} threads · {} · loader {} workers · cache {} MiB", device.str(), threads, recipe.train.precision,
-                  recipe.data.workers, recipe.data.cache_mib)};
+  report.lines = {fmt::format("recipe   {}          run   {}", recipe.name, run.string()),
+                  data_line(dataset, training, validation, recipe.data.split.kind),
+                  fmt::format("model    {}{} · {} parameters, {} · {}", recipe.model.name, encoder.empty() ? "" : " · " + encoder,
+                              format_count(static_cast<double>(stored)),
+                              used == stored ? "all used" : format_count(static_cast<double>(used)) + " used", weights),
+                  fmt::format("optim    {} lr {} · {}      loss  {}", recipe.optim.name, scalar_option(recipe.optim.options, "lr"),
+                              recipe.optim.schedule, recipe.loss),
+                  fmt::format("device   {}, {} threads · {} · loader {} workers · cache {} MiB", device.str(), threads,
+                              recipe.train.precision, recipe.data.workers, recipe.data.cache_mib)};
   report.json = {{"recipe", recipe.name},
                  {"command", command},
                  {"versions", versions()},

@@ -18,8 +18,8 @@ struct StartReport {
   nlohmann::json json;
 };
 
-StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const models::Segmenter& network, at::Device device, int64_t threads,
-                           const std::string& command, const std::filesystem::path& run, const std::string& start_weights);
+StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const models::Segmenter& network, at::Device device,
+                           int64_t threads, const std::string& command, const std::filesystem::path& run, const std::string& start_weights);
 
 /// Program, LibTorch and compiler versions, for logs and reports.
 nlohmann::json versions();

@@ -122,7 +122,8 @@ class Session {
 
   void resume() {
     if (!folder_.has_checkpoint()) {
-      throw_usage_error(fmt::format("{}: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start", folder_.root().string()));
+      throw_usage_error(
+          fmt::format("{}: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start", folder_.root().string()));
     }
     const Checkpoint checkpoint = load_checkpoint(folder_.last());
     require_same_recipe(checkpoint);
@@ -139,16 +140,16 @@ class Session {
     const ConfigNode before = parse_yaml(checkpoint.recipe, folder_.last().string());
     const std::vector<std::string> changed = differences(before, portable_config(recipe_));
     if (changed.empty()) return;
-    throw_usage_error(fmt::format("{}: cannot resume with another recipe ({}); use another --run-dir or --overwrite", folder_.root().string(),
-                                  fmt::join(changed, "; ")));
+    throw_usage_error(fmt::format("{}: cannot resume with another recipe ({}); use another --run-dir or --overwrite",
+                                  folder_.root().string(), fmt::join(changed, "; ")));
   }
 
   void begin_log() {
     make_folder(folder_.root());
     log_ = std::make_unique<JsonLog>(folder_.log());
     tensorboard_ = std::make_unique<TensorBoardWriter>(folder_.root(), wall_clock());
-    const StartReport report =
-        describe_start(recipe_, dataset_, *network_, settings_.device, settings_.threads, settings_.command, folder_.root(), start_weights_);
+    const StartReport report = describe_start(recipe_, dataset_, *network_, settings_.device, settings_.threads, settings_.command,
+                                              folder_.root(), start_weights_);
     log_->write(settings_.resume ? "resume" : "start", report.json);
     for (const std::string& line : report.lines) say(line);
   }
@@ -260,15 +261,17 @@ class Session {
     if (what.find("out of memory") == std::string::npos && what.find("allocate memory") == std::string::npos) {
       throw_run_error(what.substr(0, what.find('\n')));
     }
-    throw_run_error(fmt::format("out of memory at batch {} of {}x{}: lower data.batch (train.accumulate keeps the batch per step) or data.size",
-                                batch.shape[0], batch.shape[2], batch.shape[3]));
+    throw_run_error(
+        fmt::format("out of memory at batch {} of {}x{}: lower data.batch (train.accumulate keeps the batch per step) or data.size",
+                    batch.shape[0], batch.shape[2], batch.shape[3]));
   }
 
   // ---- after an epoch ----
 
   void finish_epoch(const EpochStatistics& statistics) {
     if (state_.loss_count == 0) {
-      throw_run_error(fmt::format("the loss was not finite in any batch of epoch {}: lower optim.lr or set optim.clip_norm", state_.epoch + 1));
+      throw_run_error(
+          fmt::format("the loss was not finite in any batch of epoch {}: lower optim.lr or set optim.clip_norm", state_.epoch + 1));
     }
     const int64_t epoch = state_.epoch;
     const bool is_due = (epoch + 1) % recipe_.train.validate_every == 0 || epoch + 1 == epochs();
@@ -348,8 +351,14 @@ class Session {
   }
 
   void record(int64_t epoch, const EpochStatistics& statistics, const Validation& validation, double lr) {
-    EpochRow row{epoch + 1,          statistics.loss, validation.loss, validation.metrics, lr, statistics.seconds,
-                 statistics.wait_seconds / std::max(statistics.seconds, 1e-9), static_cast<double>(statistics.samples) / statistics.seconds};
+    EpochRow row{epoch + 1,
+                 statistics.loss,
+                 validation.loss,
+                 validation.metrics,
+                 lr,
+                 statistics.seconds,
+                 statistics.wait_seconds / std::max(statistics.seconds, 1e-9),
+                 static_cast<double>(statistics.samples) / statistics.seconds};
     write_epoch_row(folder_.metrics(), row, task_->metric_names());
     Json metrics = Json::object();
     std::vector<std::pair<std::string, double>> scalars{{"loss/train", row.loss}, {"lr", lr}, {"data/wait_share", row.wait_share}};

@@ -19,22 +19,22 @@ namespace larmor::train {
 
 struct TrainerSettings {
   at::Device device = at::kCPU;
-  int64_t threads = 1;               ///< compute threads, for the log
+  int64_t threads = 1;  ///< compute threads, for the log
   ProgressStyle style = ProgressStyle::automatic;
-  bool resume = false;               ///< go on from checkpoints/last
-  bool overwrite = false;            ///< start again in a folder that holds a run
-  bool fast_dev_run = false;         ///< two batches of training and validation, then stop: does it work at all?
-  std::string command;               ///< how the run was started, for the report
+  bool resume = false;                               ///< go on from checkpoints/last
+  bool overwrite = false;                            ///< start again in a folder that holds a run
+  bool fast_dev_run = false;                         ///< two batches of training and validation, then stop: does it work at all?
+  std::string command;                               ///< how the run was started, for the report
   std::function<void(const std::string& line)> say;  ///< lines that stay on the screen; none: silent
   std::function<void(int64_t step)> on_step;         ///< after each optimizer step, with the number of steps done; may be empty
 };
 
 struct TrainResult {
-  bool finished = false;       ///< false: interrupted
+  bool finished = false;  ///< false: interrupted
   int64_t epochs_done = 0;
-  int64_t best_epoch = 0;      ///< from 1; 0: none
+  int64_t best_epoch = 0;  ///< from 1; 0: none
   double best_value = 0;
-  double wall_seconds = 0;     ///< of this part of the run
+  double wall_seconds = 0;  ///< of this part of the run
   double wait_share = 0;
   bool stopped_early = false;
 };

@@ -22,6 +22,7 @@ ProcessResult run_process(const std::vector<std::string>& words, const std::file
                           const std::function<void(pid_t)>& watch = {});
 
 /// run_process with larmor_program() in front.
-ProcessResult run_larmor(const std::vector<std::string>& words, const std::filesystem::path& folder, const std::function<void(pid_t)>& watch = {});
+ProcessResult run_larmor(const std::vector<std::string>& words, const std::filesystem::path& folder,
+                         const std::function<void(pid_t)>& watch = {});
 
 }  // namespace larmor::testing

@@ -83,7 +83,9 @@ TEST_F(RecipeTest, NameIsThePathBelowConfigs) {
 
 TEST_F(RecipeTest, PortableRecipeLeavesOutWhatChangesNoResult) {
   const fs::path file = write("a.yaml", "{}\n");
-  const auto portable = [&](const std::vector<std::string>& overrides) { return larmor::to_yaml(portable_config(read_recipe(file, overrides))); };
+  const auto portable = [&](const std::vector<std::string>& overrides) {
+    return larmor::to_yaml(portable_config(read_recipe(file, overrides)));
+  };
   EXPECT_EQ(portable({"data.root=here", "data.workers=1"}), portable({"data.root=there", "data.workers=2", "data.prefetch=5"}));
   EXPECT_NE(portable({}), portable({"data.batch=3"}));
 }
@@ -96,14 +98,16 @@ TEST_F(RecipeTest, DifferencesNameKeysAndValues) {
 }
 
 TEST_F(RecipeTest, EveryMistakeIsToldAtOnce) {
-  const fs::path file = write("a.yaml", "data:\n  batch: none\n  bach: 3\noptim:\n  name: ranglars\nmodel:\n  name: linknet\n  classes: 0\n");
-  EXPECT_EQ(message_of(file), in_file({
-                                  ":2: data.batch: 'none' is not an integer",
-                                  ":3: data.bach: unknown key for source 'lgg'; nearest: 'batch'",
-                                  ":8: model.classes: 0 is not allowed; must be >= 1",
-                                  ":5: optim.name: unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)",
-                              },
-                                        file));
+  const fs::path file =
+      write("a.yaml", "data:\n  batch: none\n  bach: 3\noptim:\n  name: ranglars\nmodel:\n  name: linknet\n  classes: 0\n");
+  EXPECT_EQ(message_of(file), in_file(
+                                  {
+                                      ":2: data.batch: 'none' is not an integer",
+                                      ":3: data.bach: unknown key for source 'lgg'; nearest: 'batch'",
+                                      ":8: model.classes: 0 is not allowed; must be >= 1",
+                                      ":5: optim.name: unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)",
+                                  },
+                                  file));
 }
 
 }  // namespace
