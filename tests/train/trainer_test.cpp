@@ -1,0 +1,164 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "core/csv.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/interrupt.h"
+#include "optim/registry.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+#include "train/checkpoint.h"
+
+namespace larmor::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Three epochs of three batches of two slices on a tiny set; everything random is switched on.
+class TrainerSlow : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = testing::make_temporary_folder("trainer");
+    testing::write_tiny_lgg(folder_ / "data", 5, 3, 32);
+    catch_interrupts();
+  }
+  void TearDown() override { clear_interrupt(); }
+
+  static Recipe recipe(const std::vector<std::string>& overrides) {
+    ConfigNode tree = parse_yaml(testing::tiny_recipe(folder_ / "data"), "tiny.yaml");
+    for (const char* line : {"data.batch=2", "train.epochs=2", "data.augment.flip_horizontal=0.5", "data.augment.affine=0.5", "data.augment.noise=0.5"}) {
+      apply_override(tree, line);
+    }
+    for (const std::string& line : overrides) apply_override(tree, line);
+    return recipe_from(tree, "tiny");
+  }
+
+  static TrainResult run(const std::string& name, const std::vector<std::string>& overrides, TrainerSettings settings = {}) {
+    settings.style = ProgressStyle::quiet;
+    return train(recipe(overrides), RunFolder(folder_ / name), settings);
+  }
+
+  /// Trains until `step`, where SIGTERM arrives, and goes on from there.
+  static void run_in_two_parts(const std::string& name, std::vector<std::string> overrides, int64_t step) {
+    TrainerSettings first;
+    first.on_step = [step](int64_t done) {
+      if (done == step) std::raise(SIGTERM);
+    };
+    overrides.push_back("data.workers=2");
+    ASSERT_FALSE(run(name, overrides, first).finished);
+    clear_interrupt();
+    overrides.back() = "data.workers=1";
+    TrainerSettings second;
+    second.resume = true;
+    ASSERT_TRUE(run(name, overrides, second).finished);
+  }
+
+  static std::string bytes(const std::string& name, const std::string& file = "checkpoints/last.safetensors") {
+    return read_file(folder_ / name / file);
+  }
+
+  static void expect_resume_is_exact(const std::string& name, const std::vector<std::string>& overrides, int64_t step) {
+    SCOPED_TRACE(name);
+    run(name + "-whole", overrides);
+    run_in_two_parts(name + "-parts", overrides, step);
+    EXPECT_TRUE(bytes(name + "-whole") == bytes(name + "-parts")) << "last.safetensors differs";
+    EXPECT_TRUE(bytes(name + "-whole", "checkpoints/best.safetensors") == bytes(name + "-parts", "checkpoints/best.safetensors"));
+    fs::remove_all(folder_ / (name + "-whole"));
+    fs::remove_all(folder_ / (name + "-parts"));
+  }
+
+  static inline fs::path folder_;
+};
+
+TEST_F(TrainerSlow, ResumeIsExactForEveryOptimizer) {
+  for (const auto& component : optim::registry().components()) {
+    expect_resume_is_exact(component.name, {"optim.name=" + component.name}, 4);
+  }
+}
+
+TEST_F(TrainerSlow, ResumeIsExactWithAverageScheduleAndAccumulation) {
+  expect_resume_is_exact("everything",
+                         {"optim.name=ranger", "optim.ema=0.9", "optim.schedule={name: plateau, patience: 0}", "train.accumulate=2",
+                          "optim.clip_norm=1", "data.sampling=balanced"},
+                         3);
+}
+
+TEST_F(TrainerSlow, ResumeIsExactAtTheEndOfAnEpoch) { expect_resume_is_exact("boundary", {}, 3); }
+
+TEST_F(TrainerSlow, SeedsDecideTheRun) {
+  run("seed-a", {"train.epochs=1", "train.seed=1"});
+  run("seed-b", {"train.epochs=1", "train.seed=1", "data.workers=1"});
+  run("seed-c", {"train.epochs=1", "train.seed=2"});
+  EXPECT_TRUE(bytes("seed-a") == bytes("seed-b"));
+  EXPECT_FALSE(bytes("seed-a") == bytes("seed-c"));
+}
+
+TEST_F(TrainerSlow, MomentsLiveAcrossEpochs) {
+  run("moments", {"train.epochs=2", "optim.name=adam"});
+  const Checkpoint checkpoint = load_checkpoint(folder_ / "moments/checkpoints/last.safetensors");
+  bool seen = false;
+  for (const auto& [name, tensor] : checkpoint.optimizer) {
+    if (!name.starts_with("step/")) continue;
+    seen = true;
+    EXPECT_EQ(tensor.item<int64_t>(), 6) << name;
+  }
+  EXPECT_TRUE(seen);
+}
+
+TEST_F(TrainerSlow, BestIsTheEpochOfTheBestValidationValue) {
+  // Lower is better here, so the best epoch by training loss (the last) and by the monitored value disagree whenever Dice rises.
+  run("best", {"train.epochs=3", "train.mode=min", "optim.lr=0.003"});
+  const CsvTable metrics = read_csv(folder_ / "best/metrics.csv");
+  const size_t column = metrics.column("dice_patients");
+  size_t lowest = 0;
+  for (size_t i = 0; i < metrics.rows.size(); ++i) {
+    if (std::stod(metrics.rows[i][column]) < std::stod(metrics.rows[lowest][column])) lowest = i;
+  }
+  const Weights weights = load_weights(folder_ / "best/checkpoints/best.safetensors");
+  EXPECT_EQ(weights.epoch, static_cast<int64_t>(lowest) + 1);
+  EXPECT_DOUBLE_EQ(weights.value, std::stod(metrics.rows[lowest][column]));
+}
+
+TEST_F(TrainerSlow, EarlyStopCountsEpochsWithoutBetterValue) {
+  const TrainResult result = run("early", {"train.epochs=20", "train.early_stop=2", "optim.lr=0"});
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.epochs_done, result.best_epoch + 2);
+}
+
+TEST_F(TrainerSlow, OverfitLearnsWhatItSees) {
+  const TrainResult result = run("overfit", {"train.overfit=2", "train.epochs=25", "optim.lr=0.003", "optim.ema=0.5"});
+  EXPECT_GT(result.best_value, 0.8);
+}
+
+TEST_F(TrainerSlow, TornCheckpointIsRefusedAndKept) {
+  run("torn", {"train.epochs=1"});
+  const fs::path file = folder_ / "torn/checkpoints/last.safetensors";
+  fs::resize_file(file, fs::file_size(file) - 1);
+  TrainerSettings settings;
+  settings.resume = true;
+  try {
+    run("torn", {"train.epochs=1"}, settings);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_TRUE(std::string(error.what()).starts_with(file.string() + ": ")) << error.what();
+  }
+  EXPECT_TRUE(fs::exists(folder_ / "torn/checkpoints/best.safetensors"));
+}
+
+TEST_F(TrainerSlow, LossThatIsNeverFiniteStopsTheRun) {
+  try {
+    run("diverged", {"optim.name=sgd", "optim.lr=1e30", "train.epochs=3"});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::run);
+    EXPECT_NE(std::string(error.what()).find(": lower optim.lr or set optim.clip_norm"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace larmor::train
