@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/list.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "report/run_files.h"
+#include "report/run_report.h"
+#include "report/table.h"
+#include "report/table_output.h"
+#include "train/evaluate_run.h"
+#include "train/trainer.h"
+
+namespace larmor::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReproduceOptions {
+  std::string table;
+  std::vector<std::string> overrides;
+  std::string data;
+  std::string base = "runs";
+  int64_t seeds = 0;
+  bool dry_run = false, list = false;
+};
+
+enum class RunState { missing, unfinished, not_evaluated, done };
+
+/// A damaged run is told by the table; here it only must not be taken for a finished one.
+RunState state_of(const fs::path& folder) {
+  if (!train::RunFolder(folder).has_checkpoint()) return RunState::missing;
+  const report::RunFiles files = report::read_run(folder);
+  if (!files.end || !files.end->is_finished) return RunState::unfinished;
+  return files.evaluation ? RunState::done : RunState::not_evaluated;
+}
+
+std::string to_text(RunState state) {
+  switch (state) {
+    case RunState::missing: return "to train";
+    case RunState::unfinished: return "to resume";
+    case RunState::not_evaluated: return "to evaluate";
+    case RunState::done: return "done";
+  }
+  return "";
+}
+
+fs::path tables_folder() { return default_configs_folder() / "tables"; }
+
+std::vector<std::string> table_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(tables_folder())) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// A file, or the name of a table below configs/tables.
+fs::path find_table(const std::string& table) {
+  if (fs::is_regular_file(table)) return table;
+  const fs::path named = tables_folder() / (table + ".yaml");
+  if (fs::is_regular_file(named)) return named;
+  throw_usage_error(unknown_name_message("table", table, table_names(), "larmor reproduce --list"));
+}
+
+/// "lgg:FOLDER" or "FOLDER".
+std::string data_root(const std::string& data) { return data.starts_with("lgg:") ? data.substr(4) : data; }
+
+train::Recipe recipe_of(const report::TableRow& row, int64_t seed, const ReproduceOptions& options) {
+  std::vector<std::string> overrides = row.overrides;
+  overrides.insert(overrides.end(), options.overrides.begin(), options.overrides.end());
+  if (!options.data.empty()) overrides.push_back("data.root=" + data_root(options.data));
+  overrides.push_back(fmt::format("train.seed={}", seed));
+  return train::read_recipe(row.recipe, overrides);
+}
+
+std::string command_of(const ReproduceOptions& options, int64_t seeds) {
+  return fmt::format("larmor reproduce {} --seeds {}{}{}", options.table, seeds, options.overrides.empty() ? "" : " ",
+                     fmt::join(options.overrides, " "));
+}
+
+/// Trains (or goes on with) one run. False: interrupted.
+bool train_run(const report::TableRow& row, const report::TableRun& run, RunState state, const ReproduceOptions& options,
+               const GlobalOptions& global) {
+  const train::Recipe recipe = recipe_of(row, run.seed, options);
+  train::TrainerSettings settings;
+  settings.device = at::Device(global.device);
+  settings.threads = use_threads(global.threads);
+  settings.style = global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic;
+  settings.resume = state == RunState::unfinished;
+  settings.command = fmt::format("larmor train {} {} train.seed={}", row.recipe, fmt::join(row.overrides, " "), run.seed);
+  if (!global.quiet) settings.say = [](const std::string& line) { std::cerr << line << "\n"; };
+  return train::train(recipe, train::RunFolder(run.folder), settings).finished;
+}
+
+void evaluate(const report::TableSpec& spec, const report::TableRun& run, const ReproduceOptions& options, const GlobalOptions& global) {
+  train::EvaluateRequest request;
+  request.weights = {run.folder.string()};
+  request.data_root = data_root(options.data);
+  request.tta = {spec.tta};
+  request.device = at::Device(global.device);
+  const train::Evaluated evaluated = train::evaluate_run(request);
+  eval::write_results(run.folder, evaluated.results, *evaluated.source);
+  report::write_run_report(run.folder);
+}
+
+void print_plan(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, std::ostream& out) {
+  for (const report::TableRun& run : runs) {
+    out << fmt::format("{:<16} seed {}   {:<12} {}\n", spec.rows[run.row].name, run.seed, to_text(state_of(run.folder)), run.folder.string());
+  }
+}
+
+/// Does what is missing; a run that fails is told and the others go on. False: interrupted.
+bool run_missing(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options,
+                 const GlobalOptions& global, int64_t& done_now) {
+  for (const report::TableRun& run : runs) {
+    const RunState state = state_of(run.folder);
+    if (state == RunState::done) continue;
+    const report::TableRow& row = spec.rows[run.row];
+    if (!global.quiet) std::cerr << fmt::format("\n{}, seed {}: {}\n", row.name, run.seed, to_text(state));
+    try {
+      if (state != RunState::not_evaluated && !train_run(row, run, state, options, global)) return false;
+      evaluate(spec, run, options, global);
+      ++done_now;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::usage) throw;  // wrong for every run
+      std::cerr << fmt::format("{}, seed {}: {}\n", row.name, run.seed, error.what());
+    }
+  }
+  return true;
+}
+
+int list_tables() {
+  for (const std::string& name : table_names()) {
+    const report::TableSpec spec = report::read_table_spec(tables_folder() / (name + ".yaml"));
+    std::cout << fmt::format("{:<20} {} ({} rows, {} seeds)\n", name, spec.title, spec.rows.size(), spec.seeds);
+  }
+  return 0;
+}
+
+int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) {
+  if (options.list || options.table.empty()) return list_tables();
+  const report::TableSpec spec = report::read_table_spec(find_table(options.table));
+  const int64_t seeds = options.seeds > 0 ? options.seeds : spec.seeds;
+  const std::vector<report::TableRun> runs = report::plan_runs(spec, seeds, fs::path(options.base) / "tables");
+  if (options.dry_run) {
+    print_plan(spec, runs, std::cout);
+    return 0;
+  }
+  use_device(global.device);
+  catch_interrupts();
+  int64_t done_now = 0;
+  if (!run_missing(spec, runs, options, global, done_now)) {
+    std::cerr << fmt::format("stopped; the same command goes on: {}\n", command_of(options, seeds));
+    return 1;
+  }
+  const report::TableResult table = report::collect_table(spec, runs);
+  const fs::path folder = fs::path(options.base) / "tables" / spec.name;
+  report::write_table(folder, table);
+  std::cout << report::to_text(table)
+            << fmt::format("{} runs ({} new) · {}\n", runs.size(), done_now, (folder / "report.html").string());
+  return table.runs_counted == table.runs ? 0 : 1;
+}
+
+}  // namespace
+
+Command reproduce_command() {
+  Command command{"reproduce", Group::publish, "re-run a published table and print it beside our numbers", "", {}, "", {}};
+  command.description =
+      "Trains and evaluates what is missing of a table (a YAML file below configs/tables: rows, recipes, seeds, published values), resumes what "
+      "was cut, and prints mean and spread over seeds, a confidence interval over patients, the difference from the reference row with a "
+      "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row.";
+  command.examples = {{"larmor reproduce --list", "the tables that can be re-run"},
+                      {"larmor reproduce lgg-optimizers --data phantom --dry-run", "what would be run"},
+                      {"larmor reproduce lgg-optimizers --data phantom --seeds 1 train.epochs=1 data.split.kind=kfold", "a trial on a phantom"}};
+  command.sources = "siberian-2: slides 'The Siberian Multimodal Brain Tumor Image Segmentation dataset', table 2";
+  command.declare = [](Arguments& arguments) {
+    auto options = std::make_shared<ReproduceOptions>();
+    arguments.positional("table", options->table, "name or file of a table", false);
+    arguments.positionals("key=value", options->overrides, "overrides for every row");
+    arguments.option("--data", options->data, "data folder, also as lgg:FOLDER");
+    arguments.option("--seeds", options->seeds, "seeds per row; 0: as the table says");
+    arguments.option("--runs", options->base, "folder of runs");
+    arguments.flag("--dry-run", options->dry_run, "print the plan and stop");
+    arguments.flag("--list", options->list, "print the tables and stop");
+    return [options](const GlobalOptions& global) { return run_reproduce(*options, global); };
+  };
+  return command;
+}
+
+}  // namespace larmor::cli
