@@ -26,7 +26,7 @@ class ProgramError : public ::testing::Test {
   static void SetUpTestSuite() {
     folder_ = make_temporary_folder("error");
     std::ofstream(folder_ / "a.yaml") << kRecipe;
-    const ProcessResult made = run_larmor({"phantom", "lgg", "phantom", "--patients", "3", "--slices", "4", "--size", "64"}, folder_);
+    const ProcessResult made = run_larmor({"phantom", "lgg", "phantom", "--patients", "3", "--slices", "5", "--size", "64"}, folder_);
     ASSERT_EQ(made.exit_code, 0) << made.err;
   }
 
@@ -64,7 +64,9 @@ TEST_F(ProgramError, UnknownCommand) {
   expect(run_larmor({"trian"}, folder_), 2, "unknown command 'trian'; nearest: 'train' (larmor help)");
 }
 
-TEST_F(ProgramError, MissingRecipe) { expect(run_larmor({"train", "b.yaml"}, folder_), 2, "b.yaml: no such file"); }
+TEST_F(ProgramError, MissingRecipe) {
+  expect(run_larmor({"train", "b.yaml"}, folder_), 2, "b.yaml: cannot be read: No such file or directory");
+}
 
 TEST_F(ProgramError, UnknownKey) {
   expect(train({"data.bach=3"}), 2, "command line: data.bach: unknown key for source 'lgg'; nearest: 'batch'");
@@ -75,8 +77,7 @@ TEST_F(ProgramError, WrongType) { expect(train({"data.batch=eight"}), 2, "comman
 TEST_F(ProgramError, WrongValue) { expect(train({"data.batch=0"}), 2, "command line: data.batch: 0 is not allowed; must be >= 1"); }
 
 TEST_F(ProgramError, BareNumberIsNoRange) {
-  expect(train({"data.augment.rotate_deg=15"}), 2,
-         "command line: data.augment.rotate_deg: '15' is not a range; write [min, max]: a bare number is ambiguous");
+  expect(train({"data.augment.rotate_deg=15"}), 2, "command line: data.augment.rotate_deg: '15' is not a range; write [min, max]");
 }
 
 TEST_F(ProgramError, UnknownEncoder) {
@@ -90,7 +91,8 @@ TEST_F(ProgramError, UnknownOptimizer) {
 }
 
 TEST_F(ProgramError, UnknownLoss) {
-  expect(train({"loss=bce + dise"}), 2, "command line: loss: unknown loss 'dise' at character 7; nearest: 'dice' (larmor list losses)");
+  expect(train({"loss=bce + dise"}), 2,
+         "command line: loss: 'bce + dise', column 7: unknown loss 'dise'; nearest: 'dice' (larmor list losses)");
 }
 
 TEST_F(ProgramError, EveryMistakeAtOnce) {
@@ -99,21 +101,42 @@ TEST_F(ProgramError, EveryMistakeAtOnce) {
          "command line: optim.name: unknown optimizer 'adan2'; nearest: 'adam' (larmor list optimizers)");
 }
 
-TEST_F(ProgramError, MissingDataFolder) { expect(train({"data.root=nowhere"}), 3, "data.root: nowhere: no such folder"); }
+TEST_F(ProgramError, MissingDataFolder) {
+  expect(train({"data.root=nowhere"}), 3, "data.root: nowhere: no such folder; it should be the folder kaggle_3m of the LGG set");
+}
 
 TEST_F(ProgramError, ImageWithoutMask) {
   const fs::path data = damaged_copy("without_mask");
   const fs::path mask = first_mask(data);
   fs::remove(mask);
-  const std::string patient = mask.parent_path().filename().string();
-  expect(train({"data.root=without_mask"}), 3, fs::relative(mask, data).string() + ": missing mask; exclude " + patient);
+  const std::string patient = mask.parent_path().filename().string(), name = mask.filename().string();
+  const std::string image =
+      fs::relative(mask, data).string().erase(fs::relative(mask, data).string().size() - std::string("_mask.tif").size());
+  expect(train({"data.root=without_mask"}), 3,
+         image + ".tif: has no mask " + name + "; add it, set data.on_missing_mask=skip or exclude the case with data.exclude=[" + patient +
+             "]");
 }
 
 TEST_F(ProgramError, TruncatedMask) {
   const fs::path data = damaged_copy("truncated");
   const fs::path mask = first_mask(data);
   fs::resize_file(mask, 200);
-  expect(train({"data.root=truncated"}), 3, fs::relative(mask, data).string() + ": cut off");
+  expect(train({"data.root=truncated"}), 3,
+         fs::relative(mask, data).string() +
+             ": 200 bytes, but its header promises at least 4106: the file is cut off; fetch it again or exclude the case with "
+             "data.exclude=[" +
+             mask.parent_path().filename().string() + "]");
+}
+
+TEST_F(ProgramError, MaskOfAnotherSize) {
+  const fs::path data = damaged_copy("other_size");
+  const fs::path mask = first_mask(data);
+  ASSERT_EQ(run_larmor({"phantom", "lgg", "smaller", "--patients", "1", "--slices", "5", "--size", "32"}, folder_).exit_code, 0);
+  fs::copy_file(first_mask(folder_ / "smaller"), mask, fs::copy_options::overwrite_existing);
+  expect(train({"data.root=other_size"}), 3,
+         fs::relative(mask, data).string() +
+             ": is 32 x 32, but its image is 64 x 64; fetch it again or exclude the case with data.exclude=[" +
+             mask.parent_path().filename().string() + "]");
 }
 
 TEST_F(ProgramError, LeakingSplit) {
@@ -128,12 +151,13 @@ TEST_F(ProgramError, LeakingSplit) {
 }
 
 TEST_F(ProgramError, WeightsThatAreNotThere) {
-  expect(train({"model.weights=nowhere.safetensors"}), 3, "nowhere.safetensors: no such file");
+  expect(train({"model.weights=nowhere.safetensors"}), 3, "nowhere.safetensors: cannot be read: No such file or directory");
 }
 
 TEST_F(ProgramError, HostileWeights) {
   std::ofstream(folder_ / "hostile.safetensors", std::ios::binary) << std::string(8, '\xFF') << "{}";
-  expect(train({"model.weights=hostile.safetensors"}), 3, "hostile.safetensors: header");
+  expect(train({"model.weights=hostile.safetensors"}), 3,
+         "hostile.safetensors: header of 18446744073709551615 bytes; at most 100000000 are allowed");
 }
 
 TEST_F(ProgramError, CudaWhereThereIsNone) {
