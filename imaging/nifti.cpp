@@ -135,7 +135,9 @@ std::optional<Geometry> read_qform(const ByteReader& reader, const std::array<do
     offset[row] = scale * double{reader.f32(at::kQoffset + 4 * row)};
   }
   if (!is_usable(affine, offset)) return {};
-  return geometry_of(affine, offset);
+  Geometry geometry = geometry_of(affine, offset);
+  geometry.spacing_mm = spacing;
+  return geometry;
 }
 
 Geometry read_geometry(const ByteReader& reader, const ImageHeader& header) {
@@ -356,7 +358,8 @@ std::array<double, 4> quaternion_of(const Matrix& r) {
     q = {(r[3] - r[1]) / s, (r[2] + r[6]) / s, (r[5] + r[7]) / s, s / 4};
   }
   const double length = std::sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
-  for (double& value : q) value /= q[0] < 0 ? -length : length;
+  const double divisor = q[0] < 0 ? -length : length;
+  for (double& value : q) value /= divisor;
   return q;
 }
 

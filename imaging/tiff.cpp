@@ -265,6 +265,20 @@ void read_blocks(const Layout& layout, const Directory& directory, Page& page) {
   }
 }
 
+void read_compression(const Layout& layout, const Directory& directory, Page& page) {
+  const uint64_t compression = value_of(layout, directory, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+  require(layout, largest_ratio_of(compression) > 0, "compression", compression,
+          "1 (none), 5 (LZW), 8 and 32946 (Deflate), 32773 (PackBits)");
+  page.compression = static_cast<uint16_t>(compression);
+  if (compression == COMPRESSION_NONE) return;
+  const uint64_t predictor = value_of(layout, directory, TIFFTAG_PREDICTOR, PREDICTOR_NONE);
+  require(layout, PREDICTOR_NONE <= predictor && predictor <= PREDICTOR_FLOATINGPOINT, "predictor", predictor, "1, 2, 3");
+  // libtiff swaps the bytes of such files once too often.
+  if (predictor == PREDICTOR_FLOATINGPOINT && layout.reader.big_endian()) {
+    throw_damaged(layout.reader.file().name, "the predictor for floats is supported in little-endian files only");
+  }
+}
+
 Page read_page(const Layout& layout, const Directory& directory) {
   const auto side = [&](uint16_t tag) { return static_cast<int64_t>(std::min<uint64_t>(value_of(layout, directory, tag), UINT32_MAX)); };
   Page page;
@@ -275,10 +289,7 @@ Page read_page(const Layout& layout, const Directory& directory) {
   check_size(layout.reader.file().name, {page.width, page.height, 1}, page.samples);
   page.type = stored_type_of(layout, directory);
   read_meaning(layout, directory, page);
-  const uint64_t compression = value_of(layout, directory, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
-  require(layout, largest_ratio_of(compression) > 0, "compression", compression,
-          "1 (none), 5 (LZW), 8 and 32946 (Deflate), 32773 (PackBits)");
-  page.compression = static_cast<uint16_t>(compression);
+  read_compression(layout, directory, page);
   const uint64_t planar = value_of(layout, directory, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
   require(layout, planar == PLANARCONFIG_CONTIG || planar == PLANARCONFIG_SEPARATE, "planar configuration", planar, "1, 2");
   page.is_planar = planar == PLANARCONFIG_SEPARATE && page.samples > 1;

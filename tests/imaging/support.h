@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "imaging/image.h"
 
 namespace larmor::imaging {
@@ -42,6 +45,41 @@ inline Image mask_of(const std::string& drawing) {
   return image_of<uint8_t>({width, height, 1}, values);
 }
 
+/// The message of the Error (data) that `action` throws; what happened instead where it throws none.
+template <class Action>
+std::string data_error_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.kind() == ErrorKind::data ? error.what() : std::string("not a data error: ") + error.what();
+  }
+  return "no error";
+}
+
+inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+/// Runs `read` on every beginning of `file` and on copies with one byte changed: each time it returns or throws an Error (data).
+/// Returns how many beginnings were taken for whole files.
+template <class Read>
+int read_damaged_copies(const std::string& file, Read read) {
+  int whole = 0;
+  for (size_t size = 0; size < file.size(); ++size) {
+    // An own allocation of the exact size, so that a sanitizer sees every step past the end.
+    const std::vector<char> part(file.begin(), file.begin() + static_cast<int64_t>(size));
+    const std::string error = data_error_of([&] { read(std::as_bytes(std::span(part))); });
+    if (error == "no error") ++whole;
+    RC_ASSERT(!error.starts_with("not a data error"));
+  }
+  for (size_t i = 0; i < file.size(); ++i) {
+    for (const int flip : {1, 0x80, 0xFF}) {
+      std::vector<char> changed(file.begin(), file.end());
+      changed[i] = static_cast<char>(changed[i] ^ flip);
+      RC_ASSERT(!data_error_of([&] { read(std::as_bytes(std::span(changed))); }).starts_with("not a data error"));
+    }
+  }
+  return whole;
+}
+
 /// Random bytes in a random small size.
 inline rc::Gen<Image> any_image(PixelType type, int64_t channels, int64_t largest_depth = 1) {
   const auto side = rc::gen::inRange<int64_t>(1, 13);
@@ -65,12 +103,19 @@ inline rc::Gen<Image> any_mask(int percent, int64_t largest_depth = 1) {
   });
 }
 
-}  // namespace larmor::imaging
-
-/// rapidcheck prints a counterexample with this.
-namespace rc::detail {
-inline void showValue(const larmor::imaging::Image& image, std::ostream& out) {
+/// rapidcheck prints a counterexample with these.
+inline void showValue(const Image& image, std::ostream& out) {
   out << image.size[0] << " x " << image.size[1] << " x " << image.size[2] << ", " << image.channels << " channels of "
-      << larmor::imaging::to_string(image.type);
+      << to_string(image.type);
 }
-}  // namespace rc::detail
+inline void showValue(const Geometry& geometry, std::ostream& out) {
+  out.precision(17);
+  out << "spacing";
+  for (const double value : geometry.spacing_mm) out << " " << value;
+  out << ", origin";
+  for (const double value : geometry.origin_mm) out << " " << value;
+  out << ", direction";
+  for (const double value : geometry.direction) out << " " << value;
+}
+
+}  // namespace larmor::imaging
