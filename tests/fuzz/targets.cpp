@@ -5,28 +5,14 @@
 
 #include "core/config.h"
 #include "core/csv.h"
-#include "core/error.h"
 #include "core/safetensors.h"
+#include "tests/fuzz/parse_or_refuse.h"
 
 namespace larmor::testing {
 
 namespace {
 
 std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-constexpr size_t kLongestMessage = 2000;
-
-/// Runs a parser; an Error of `kind` is the only way out but success. Its message is one line and short, whatever the input quotes.
-template <class Parse>
-void parse_or_refuse(ErrorKind kind, Parse&& parse) {
-  try {
-    parse();
-  } catch (const Error& error) {
-    const std::string_view message = error.what();
-    LARMOR_ASSERT(error.kind() == kind);
-    LARMOR_ASSERT(message.find('\n') == std::string_view::npos && message.size() < kLongestMessage);
-  }
-}
 
 }  // namespace
 

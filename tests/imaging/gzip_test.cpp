@@ -45,13 +45,13 @@ TEST(GzipTest, MembersFollowEachOtherAndPaddingIsIgnored) {
 TEST(GzipError, CutOffAndDamaged) {
   const std::string content = packed({"some text that is packed"});
   for (size_t size = 0; size < content.size(); ++size) {
-    EXPECT_EQ(data_error_of([&] { unpacked(content.substr(0, size)); }),
+    EXPECT_EQ(testing::data_error([&] { unpacked(content.substr(0, size)); }),
               "a.gz: " + std::to_string(size) + " bytes, but its compressed data go on: the file is cut off");
   }
   std::string wrong_checksum = content;
   wrong_checksum[content.size() - 8] ^= 1;
-  EXPECT_EQ(data_error_of([&] { unpacked(wrong_checksum); }), "a.gz: its compressed data are damaged");
-  EXPECT_EQ(data_error_of([&] { unpacked("no gzip at all"); }), "a.gz: its compressed data are damaged");
+  EXPECT_EQ(testing::data_error([&] { unpacked(wrong_checksum); }), "a.gz: its compressed data are damaged");
+  EXPECT_EQ(testing::data_error([&] { unpacked("no gzip at all"); }), "a.gz: its compressed data are damaged");
 }
 
 TEST(GzipError, FinishVerifiesTheLastChecksum) {
@@ -61,7 +61,7 @@ TEST(GzipError, FinishVerifiesTheLastChecksum) {
   GzipReader reader(file);
   std::vector<std::byte> start(4);
   EXPECT_EQ(reader.read(start.data(), 4), 4U);
-  EXPECT_EQ(data_error_of([&] { reader.finish(); }), "a.gz: its compressed data are damaged");
+  EXPECT_EQ(testing::data_error([&] { reader.finish(); }), "a.gz: its compressed data are damaged");
 }
 
 }  // namespace

@@ -98,29 +98,18 @@ TEST(ImageFileError, NamesFileAndReason) {
   };
   for (const auto& [name, reason] : cases) {
     const std::string message = (folder / name).string() + ": " + reason;
-    EXPECT_EQ(data_error_of([&, file = folder / name] { read_image(file); }), message);
-    EXPECT_EQ(data_error_of([&, file = folder / name] { read_header(file); }), message);
+    EXPECT_EQ(testing::data_error([&, file = folder / name] { read_image(file); }), message);
+    EXPECT_EQ(testing::data_error([&, file = folder / name] { read_header(file); }), message);
   }
-}
-
-/// The message and kind of the error that writing throws.
-std::pair<ErrorKind, std::string> write_error(const fs::path& file, const Image& image) {
-  try {
-    write_image(file, image);
-  } catch (const Error& error) {
-    return {error.kind(), error.what()};
-  }
-  return {ErrorKind::data, "no error"};
 }
 
 TEST(ImageFileError, FormatsThatCannotHoldTheImage) {
   const Image bytes = Image::make({2, 2, 1}, 1, PixelType::u8);
   const Image floats = Image::make({2, 2, 3}, 2, PixelType::f32);
-  EXPECT_EQ(write_error("a.jpg", bytes),
-            std::pair(ErrorKind::usage, std::string("a.jpg: unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz")));
-  EXPECT_EQ(write_error("a.png", floats),
-            std::pair(ErrorKind::usage, std::string("a.png: PNG holds one slice of u8 or u16 with 1 or 3 channels, "
-                                                    "not 3 slices of f32 with 2; write .nii.gz or .tif")));
+  EXPECT_EQ(testing::usage_error([&] { write_image("a.jpg", bytes); }),
+            "a.jpg: unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz");
+  EXPECT_EQ(testing::usage_error([&] { write_image("a.png", floats); }),
+            "a.png: PNG holds one slice of u8 or u16 with 1 or 3 channels, not 3 slices of f32 with 2; write .nii.gz or .tif");
 }
 
 /// No file of this process may grow beyond `bytes` while it lives: what a full disk looks like to a writer.
@@ -150,12 +139,12 @@ TEST(ImageFileError, AFullDiskKeepsTheOldFile) {
   for (const char* name : {"a.tif", "a.png", "a.nii", "a.nii.gz"}) {
     const fs::path file = folder / name;
     write_image(file, small);
-    std::pair<ErrorKind, std::string> error;
+    std::string error;
     {
       const SmallDisk disk(400);
-      error = write_error(file, large);
+      error = testing::run_error([&] { write_image(file, large); });
     }
-    EXPECT_EQ(error, std::pair(ErrorKind::run, file.string() + ": cannot be written: File too large"));
+    EXPECT_EQ(error, file.string() + ": cannot be written: File too large");
     EXPECT_EQ(read_image(file).bytes, small.bytes);
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 4);
@@ -164,7 +153,7 @@ TEST(ImageFileError, AFullDiskKeepsTheOldFile) {
 TEST(ImageFileError, AFolderThatIsNotThere) {
   const Image image = Image::make({2, 2, 1}, 1, PixelType::u8);
   const fs::path file = testing::make_temporary_folder("io") / "missing" / "a.nii";
-  EXPECT_EQ(write_error(file, image), std::pair(ErrorKind::run, file.string() + ": cannot be written: No such file or directory"));
+  EXPECT_EQ(testing::run_error([&] { write_image(file, image); }), file.string() + ": cannot be written: No such file or directory");
 }
 
 }  // namespace

@@ -136,14 +136,14 @@ TEST(PngError, NamesWhatIsWrong) {
       {signature + header_chunk(2, 2, 8, 0) + chunk("IDAT", "xyz") + end, "its pixel data are damaged"},
       {bad_data, "its pixel data are damaged"},
   };
-  for (const auto& [content, message] : cases) EXPECT_EQ(data_error_of([&] { read(content); }), "a.png: " + message);
+  for (const auto& [content, message] : cases) EXPECT_EQ(testing::data_error([&] { read(content); }), "a.png: " + message);
 }
 
 TEST(PngError, LibpngIsSilent) {
   std::string content = write_with_libpng({.width = 2, .height = 2}, {1, 2, 3, 4});
   content[45] ^= 0x55;
   ::testing::internal::CaptureStderr();
-  EXPECT_NE(data_error_of([&] { read(content); }), "no error");
+  EXPECT_NE(testing::data_error([&] { read(content); }), "<no error>");
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 

@@ -22,9 +22,9 @@ TEST(ByteReaderTest, ReadsBothByteOrders) {
 TEST(ByteReaderError, NothingIsReadPastTheEnd) {
   const FileBytes file{kBytes, "a.bin"};
   const ByteReader reader(file, false);
-  EXPECT_EQ(data_error_of([&] { reader.u16(4); }), "a.bin: 5 bytes, but its header promises at least 6: the file is cut off");
-  EXPECT_EQ(data_error_of([&] { reader.range(6, 0); }), "a.bin: 5 bytes, but its header promises at least 6: the file is cut off");
-  EXPECT_EQ(data_error_of([&] { reader.range(UINT64_MAX, 2); }), "a.bin: its header is damaged: an offset is beyond any file");
+  EXPECT_EQ(testing::data_error([&] { reader.u16(4); }), "a.bin: 5 bytes, but its header promises at least 6: the file is cut off");
+  EXPECT_EQ(testing::data_error([&] { reader.range(6, 0); }), "a.bin: 5 bytes, but its header promises at least 6: the file is cut off");
+  EXPECT_EQ(testing::data_error([&] { reader.range(UINT64_MAX, 2); }), "a.bin: its header is damaged: an offset is beyond any file");
   EXPECT_EQ(reader.range(5, 0).size(), 0U);
 }
 
@@ -56,12 +56,15 @@ TEST(StoredTest, WidensWhatPixelTypesLack) {
 
 TEST(CheckSizeError, RefusesEmptyAndHugeSizes) {
   EXPECT_NO_THROW(check_size("a", {1 << 15, 1 << 15, 2}, 1));
-  EXPECT_EQ(data_error_of([] { check_size("a", {1 << 15, 1 << 15, 2}, 2); }), "a: size 32768 x 32768 x 2, 2 channels: over 2^31 values");
-  EXPECT_EQ(data_error_of([] {
+  EXPECT_EQ(testing::data_error([] {
+              check_size("a", {1 << 15, 1 << 15, 2}, 2);
+            }),
+            "a: size 32768 x 32768 x 2, 2 channels: over 2^31 values");
+  EXPECT_EQ(testing::data_error([] {
               check_size("a", {INT64_MAX, INT64_MAX, INT64_MAX}, 1);
             }),
             "a: size 9223372036854775807 x 9223372036854775807 x 9223372036854775807, 1 channels: over 2^31 values");
-  EXPECT_EQ(data_error_of([] { check_size("a", {3, 0, 1}, 1); }), "a: size 3 x 0 x 1, 1 channels: every side must be at least 1");
+  EXPECT_EQ(testing::data_error([] { check_size("a", {3, 0, 1}, 1); }), "a: size 3 x 0 x 1, 1 channels: every side must be at least 1");
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ TEST(TiffTest, UndoesPredictors) {
 TEST(TiffError, FloatPredictorOfBigEndianFiles) {
   const Variant variant{.mode = "wb", .compression = COMPRESSION_ADOBE_DEFLATE, .predictor = 3};
   const std::string content = write_with_libtiff(counting_image(PixelType::f32, 1), variant);
-  EXPECT_EQ(data_error_of([&] { read(content); }), "a.tif: the predictor for floats is supported in little-endian files only");
+  EXPECT_EQ(testing::data_error([&] { read(content); }), "a.tif: the predictor for floats is supported in little-endian files only");
 }
 
 TEST(TiffTest, PagesAreSlices) {
@@ -317,7 +317,7 @@ TEST(TiffError, NamesWhatIsWrong) {
       {make().set(TIFFTAG_COMPRESSION, {8}).bytes(), "its compressed data are damaged"},
   };
   for (const auto& [content, message] : cases) {
-    EXPECT_EQ(data_error_of([&] { read_tiff({bytes_of(content), "a.tif"}); }), "a.tif: " + message);
+    EXPECT_EQ(testing::data_error([&] { read_tiff({bytes_of(content), "a.tif"}); }), "a.tif: " + message);
   }
 }
 
@@ -326,7 +326,7 @@ TEST(TiffError, PagesMustBeSlicesOfOneVolume) {
   // The second directory lies right behind; its offsets are absolute, so it may share the voxels.
   const std::string second = HandmadeTiff().set(TIFFTAG_IMAGEWIDTH, {3}).bytes().substr(20);
   const std::string content = first + second;
-  EXPECT_EQ(data_error_of([&] {
+  EXPECT_EQ(testing::data_error([&] {
               read_tiff({bytes_of(content), "a.tif"});
             }),
             "a.tif: page 2 is 3 x 3, 1 channels of u8, but page 1 is 4 x 3, 1 channels of u8: these are not the slices of one volume");
@@ -335,7 +335,7 @@ TEST(TiffError, PagesMustBeSlicesOfOneVolume) {
 TEST(TiffError, LibtiffIsSilent) {
   ::testing::internal::CaptureStderr();
   const std::string content = HandmadeTiff().set(TIFFTAG_COMPRESSION, {5}).bytes();
-  EXPECT_NE(data_error_of([&] { read_tiff({bytes_of(content), "a.tif"}); }), "no error");
+  EXPECT_NE(testing::data_error([&] { read_tiff({bytes_of(content), "a.tif"}); }), "<no error>");
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 

@@ -1,0 +1,54 @@
+#include "tests/fuzz/image_targets.h"
+
+#include "imaging/draw.h"
+#include "imaging/nifti.h"
+#include "imaging/png.h"
+#include "imaging/tiff.h"
+#include "tests/fuzz/parse_or_refuse.h"
+
+namespace larmor::testing {
+
+namespace {
+
+using namespace imaging;
+
+void check_promise(const ImageHeader& header, const Image& image) {
+  LARMOR_ASSERT(header.size == image.size && header.channels == image.channels && header.type == image.type);
+  LARMOR_ASSERT(image.bytes.size() == static_cast<size_t>(image.elements()) * size_of(image.type));
+}
+
+FileBytes file_of(const std::string& content) { return {std::as_bytes(std::span(content)), "written"}; }
+
+}  // namespace
+
+void fuzz_tiff(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const FileBytes file{bytes, "input"};
+    const Image image = read_tiff(file);
+    check_promise(read_tiff_header(file), image);
+    LARMOR_ASSERT(read_tiff(file_of(encode_tiff(image))).bytes == image.bytes);
+  });
+}
+
+void fuzz_png(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const FileBytes file{bytes, "input"};
+    const Image image = read_png(file);
+    check_promise(read_png_header(file), image);
+    LARMOR_ASSERT(read_png(file_of(encode_png(image))).bytes == image.bytes);
+  });
+}
+
+void fuzz_nifti(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const bool is_gzipped = bytes.size() >= 2 && bytes[0] == std::byte{0x1F} && bytes[1] == std::byte{0x8B};
+    const FileBytes file{bytes, "input"};
+    const Image image = read_nifti(file, is_gzipped);
+    const ImageHeader header = read_nifti_header(file, is_gzipped);
+    check_promise(header, image);
+    LARMOR_ASSERT(header.geometry == image.geometry);
+    for (const double spacing : image.geometry.spacing_mm) LARMOR_ASSERT(spacing > 0);
+  });
+}
+
+}  // namespace larmor::testing

@@ -1,0 +1,12 @@
+#include "tests/fuzz/image_targets.h"
+#include "tests/fuzz/replay.h"
+
+namespace larmor::testing {
+namespace {
+
+TEST(FuzzCorpus, Tiff) { replay("tiff", fuzz_tiff); }
+TEST(FuzzCorpus, Png) { replay("png", fuzz_png); }
+TEST(FuzzCorpus, Nifti) { replay("nifti", fuzz_nifti); }
+
+}  // namespace
+}  // namespace larmor::testing
