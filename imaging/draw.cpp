@@ -76,11 +76,19 @@ double text_width(const std::string& text, double scale) {
   return cv::getTextSize(text, kFont, scale, 1, &baseline).width;
 }
 
-/// Draws a caption that fits `width`: smaller first, then cut with dots. The font has ASCII only.
-void draw_caption(cv::Mat& sheet, std::string text, int64_t x, int64_t y, int64_t width) {
-  for (char& c : text) {
-    if (c < 0x20 || c > 0x7E) c = '?';
+/// The font has ASCII only: any other letter becomes one "?".
+std::string to_ascii(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    const bool is_inside_letter = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+    if (!is_inside_letter) result += 0x20 <= c && c <= 0x7E ? c : '?';
   }
+  return result;
+}
+
+/// Draws a caption that fits `width`: smaller first, then cut with dots.
+void draw_caption(cv::Mat& sheet, const std::string& caption, int64_t x, int64_t y, int64_t width) {
+  std::string text = to_ascii(caption);
   double scale = kFontScale;
   const auto room = static_cast<double>(width - 2);
   if (text_width(text, scale) > room) scale = std::max(kSmallestFontScale, scale * room / text_width(text, scale));

@@ -47,7 +47,7 @@ struct Image {
   }
 };
 
-/// A copy with another pixel type; values are rounded and saturated, never wrapped.
+/// A copy with another pixel type; values are rounded (halves to even) and saturated, never wrapped; NaN becomes 0.
 Image convert(const Image& image, PixelType type);
 /// One slice z as a 2-D image (keeps in-plane geometry).
 Image slice_of(const Image& volume, int64_t z);

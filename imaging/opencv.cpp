@@ -1,5 +1,7 @@
 #include "imaging/opencv.h"
 
+#include <climits>
+
 #include "core/error.h"
 
 namespace larmor::imaging {
@@ -25,7 +27,7 @@ int depth_of(PixelType type) {
 }  // namespace
 
 cv::Mat matrix_of(Image& image) {
-  LARMOR_ASSERT(image.depth() == 1 && image.channels <= CV_CN_MAX);
+  LARMOR_ASSERT(image.depth() == 1 && image.width() <= INT_MAX && image.height() <= INT_MAX && image.channels <= CV_CN_MAX);
   LARMOR_ASSERT(image.bytes.size() == static_cast<size_t>(image.elements()) * size_of(image.type));
   static const bool single_threaded = (cv::setNumThreads(0), true);
   static_cast<void>(single_threaded);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <png.h>
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstring>
@@ -59,8 +60,9 @@ Kind read_kind(const ByteReader& reader) {
 /// Walks all chunks. Throws where the file is not a whole PNG or promises more pixels than its data can hold.
 Kind check_png(const FileBytes& file) {
   const ByteReader reader(file, true);
-  const size_t known = std::min(file.bytes.size(), kSignature.size());
-  if (std::memcmp(file.bytes.data(), kSignature.data(), known) != 0) throw_damaged(file.name, "is not a PNG file");
+  const auto start = file.bytes.first(std::min(file.bytes.size(), kSignature.size()));
+  const bool is_png = std::equal(start.begin(), start.end(), kSignature.begin(), [](std::byte a, uint8_t b) { return a == std::byte{b}; });
+  if (!is_png) throw_damaged(file.name, "is not a PNG file");
   const Kind kind = read_kind(reader);
   uint64_t compressed = 0;
   for (uint64_t offset = kSignature.size();;) {
