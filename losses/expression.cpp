@@ -118,31 +118,37 @@ void check_names(const std::string& expression, const std::vector<Term>& terms, 
   }
 }
 
-void check_options(const std::vector<Term>& terms, const ConfigNode& options, Problems& problems) {
+/// Adds what is wrong to `problems`; returns the options of every known loss of the sum, defaults written out.
+ConfigNode check_options(const std::vector<Term>& terms, const ConfigNode& options, Problems& problems) {
+  ConfigNode resolved = ConfigNode::make_map(options.place);
   if (!options.is_null() && !options.is_map()) {
     problems.add(options.place, "loss_options", "not a map; write {name of a loss: {option: value}}");
-    return;
+    return resolved;
   }
   std::vector<std::string> used;
-  for (const Term& term : terms) used.push_back(term.name);
-  for (const auto& [name, node] : options.entries) {
-    if (!holds(terms, name)) {
-      problems.add(node.place, "loss_options." + name, fmt::format("not a part of the loss; its parts: {}", fmt::join(used, ", ")));
-    } else if (const auto* component = registry().find(name)) {
-      component->resolve(node, problems, "loss_options." + name + ".");
+  for (const Term& term : terms) {
+    used.push_back(term.name);
+    if (const auto* component = registry().find(term.name)) {
+      resolved.set(term.name, component->resolve(options_for(options, term.name), problems, "loss_options." + term.name + "."));
     }
   }
+  for (const auto& [name, node] : options.entries) {
+    if (holds(terms, name)) continue;
+    problems.add(node.place, "loss_options." + name, fmt::format("not a part of the loss; its parts: {}", fmt::join(used, ", ")));
+  }
+  return resolved;
 }
 
 }  // namespace
 
-void check_loss(const std::string& expression, const ConfigNode& options, const Place& place, Problems& problems) {
+ConfigNode check_loss(const std::string& expression, const ConfigNode& options, const Place& place, Problems& problems) {
   try {
     const std::vector<Term> terms = Parser(expression).parse();
     check_names(expression, terms, place, problems);
-    check_options(terms, options, problems);
+    return check_options(terms, options, problems);
   } catch (const Error& error) {
     problems.add(place, "loss", error.what());
+    return options;
   }
 }
 

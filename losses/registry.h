@@ -15,7 +15,7 @@ const Registry& registry();
 /// Error (usage) with the position of a syntax error, an unknown name (nearest told), options for a loss that the sum does not use.
 std::unique_ptr<Loss> make_loss(const std::string& expression, const ConfigNode& options);
 
-/// The same checks without making it: adds to `problems`.
-void check_loss(const std::string& expression, const ConfigNode& options, const Place& place, Problems& problems);
+/// The same checks without making it: adds to `problems`. Returns the options of every loss in the sum, defaults written out.
+ConfigNode check_loss(const std::string& expression, const ConfigNode& options, const Place& place, Problems& problems);
 
 }  // namespace larmor::losses

@@ -211,7 +211,7 @@ Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
   read_section(as_named_section(entry_or_null(tree, "task")), task_table(recipe), "name", recipe.task, eval::registry(),
                recipe.task_options, "task", problems);
   read_optim(entry_or_null(tree, "optim"), recipe.optim, problems);
-  losses::check_loss(recipe.loss, recipe.loss_options, entry_or_null(tree, "loss").place, problems);
+  recipe.loss_options = losses::check_loss(recipe.loss, recipe.loss_options, entry_or_null(tree, "loss").place, problems);
   if (problems.empty()) check_monitor(recipe, tree, problems);
   problems.throw_if_any();
   return recipe;

@@ -50,6 +50,17 @@ TEST(Expression, OptionsOfEveryLossReadBackAsWritten) {
   }
 }
 
+TEST(Expression, ResolvedOptionsHoldEveryDefault) {
+  Problems problems;
+  const ConfigNode resolved = check_loss("bce + dice", parse_yaml("dice: {smooth: 2}", "options"), {}, problems);
+  EXPECT_TRUE(problems.empty());
+  ASSERT_NE(resolved.find_path("dice.smooth"), nullptr);
+  EXPECT_EQ(resolved.find_path("dice.smooth")->scalar, "2");
+  ASSERT_NE(resolved.find_path("bce.smooth_factor"), nullptr);
+  EXPECT_EQ(resolved.find_path("bce.smooth_factor")->scalar, "0");
+  EXPECT_NEAR(value_of("bce + dice", to_yaml(resolved)), value_of("bce + dice", "dice: {smooth: 2}"), 1e-12);
+}
+
 struct Mistake {
   std::string expression, options, message;
 };
