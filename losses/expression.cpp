@@ -44,7 +44,7 @@ class Parser {
   }
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw_usage_error(fmt::format("'{}', column {}: {}; a sum looks like '0.5*bce + 0.5*dice'", text_, position_ + 1, what));
+    throw_usage_error(fmt::format("{}, column {}: {}; a sum looks like '0.5*bce + 0.5*dice'", in_quotes(text_), position_ + 1, what));
   }
 
   Term parse_term() {
@@ -109,7 +109,7 @@ ConfigNode options_for(const ConfigNode& options, const std::string& name) {
 void check_names(const std::string& expression, const std::vector<Term>& terms, const Place& place, Problems& problems) {
   std::vector<std::string> seen;
   for (const Term& term : terms) {
-    const std::string where = fmt::format("'{}', column {}: ", expression, term.column);
+    const std::string where = fmt::format("{}, column {}: ", in_quotes(expression), term.column);
     if (registry().find(term.name) == nullptr) problems.add(place, "loss", where + registry().unknown_message(term.name));
     if (std::find(seen.begin(), seen.end(), term.name) != seen.end()) {
       problems.add(place, "loss", where + fmt::format("'{}' stands twice; join the weights", term.name));
