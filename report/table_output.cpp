@@ -1,0 +1,329 @@
+#include "report/table_output.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/files.h"
+#include "report/plot.h"
+#include "report/run_files.h"
+
+namespace larmor::report {
+
+namespace {
+
+constexpr const char* kMinus = "−";
+constexpr const char* kNothing = "–";
+
+/// ".774", "1.000", "−.003": as papers print numbers below 1.
+std::string short_number(double value, int digits = 3) {
+  if (!std::isfinite(value)) return kNothing;
+  std::string text = fmt::format("{:.{}f}", std::abs(value), digits);
+  const bool is_zero = text.find_first_not_of("0.") == std::string::npos;
+  if (text.starts_with("0.")) text.erase(0, 1);
+  return value < 0 && !is_zero ? kMinus + text : text;
+}
+
+std::string signed_number(double value) { return value > 0 ? "+" + short_number(value) : short_number(value); }
+
+std::string mean_and_sd(const RowResult& row) {
+  if (row.seeds.empty()) return kNothing;
+  return row.seeds.size() < 2 ? short_number(row.mean) : short_number(row.mean) + " ± " + short_number(row.sd);
+}
+
+std::string interval_of(const RowResult& row) {
+  if (!std::isfinite(row.interval.low)) return kNothing;
+  return "[" + short_number(row.interval.low) + ", " + short_number(row.interval.high) + "]";
+}
+
+std::string comparison_of(const RowResult& row) {
+  if (!row.comparison) return kNothing;
+  return fmt::format("{}  p {}", signed_number(row.comparison->difference), short_number(row.comparison->p_holm, 2));
+}
+
+std::string epochs_of(const RowResult& row) {
+  if (row.reached == 0) return row.never == 0 ? kNothing : "never";
+  const std::string mean = fmt::format("{:.1f}", row.epochs_to_reach);
+  return row.never == 0 ? mean : fmt::format("{} ({} of {} never)", mean, row.never, row.never + row.reached);
+}
+
+std::string missed_of(const RowResult& row) { return row.seeds.empty() ? kNothing : fmt::format("{} of {}", row.missed, row.missed_of); }
+
+std::string metric_label(const std::string& metric) {
+  return metric == "dice_patients" ? "Dice" : metric == "iou_patients" ? "IoU" : metric.substr(0, metric.find('_'));
+}
+
+/// The columns of the table for people.
+std::vector<Column> columns_of(const TableResult& table) {
+  std::vector<Column> columns{{"row"}};
+  for (const std::string& name : table.spec.published_columns) columns.push_back({name, true});
+  columns.push_back({metric_label(table.spec.metric) + " mean ± SD"});
+  columns.push_back({"95 % CI"});
+  columns.push_back({"vs " + table.spec.reference + " (Holm)"});
+  columns.push_back({"epochs to " + short_number(table.spec.reach, 2), true});
+  columns.push_back({"missed", true});
+  return columns;
+}
+
+std::vector<std::string> cells_of(const TableResult& table, size_t index) {
+  const TableRow& spec = table.spec.rows[index];
+  const RowResult& row = table.rows[index];
+  std::vector<std::string> cells{spec.name};
+  for (const std::string& column : table.spec.published_columns) {
+    const auto found = spec.published.find(column);
+    cells.push_back(found == spec.published.end() ? kNothing : short_number(found->second));
+  }
+  for (const std::string& text : {mean_and_sd(row), interval_of(row), comparison_of(row), epochs_of(row), missed_of(row)})
+    cells.push_back(text);
+  return cells;
+}
+
+std::string data_line(const TableResult& table) {
+  if (table.runs_counted == 0) return "data: none yet";
+  const bool is_other_data = !table.spec.published_columns.empty() && !table.spec.published_same_data;
+  return fmt::format("data: {}, {} side, {} patients{}{}{}", table.source, table.split, table.patients,
+                     is_other_data ? ", NOT the data of the published values" : "",
+                     table.is_phantom ? ", PHANTOM: synthetic, no patients" : "",
+                     table.leaks ? ", LEAKING SPLIT: slices of one patient on both sides" : "");
+}
+
+std::string convention_line(const TableResult& table) {
+  const std::string threshold = std::isfinite(table.threshold) ? ", threshold " + short_number(table.threshold, 1) : "";
+  return fmt::format(
+      "{}: per patient, pooled over its slices{}, tta {}. SD over seeds, CI over patients (bootstrap), p from the paired Wilcoxon test.",
+      metric_label(table.spec.metric), threshold, table.spec.tta);
+}
+
+std::string published_line(const TableSpec& spec) {
+  if (spec.published_columns.empty()) return "";
+  std::string line = "Published: " + spec.published_source;
+  if (!spec.published_data.empty()) line += fmt::format("; data: {}", spec.published_data);
+  if (!spec.published_convention.empty()) line += fmt::format("; convention: {}", spec.published_convention);
+  if (!spec.published_same_data) line += ". Different data: compare the order, not the level";
+  return line + ".";
+}
+
+/// Everything below the table, one line each.
+std::vector<std::string> footnotes(const TableResult& table) {
+  std::vector<std::string> lines{convention_line(table)};
+  if (const std::string published = published_line(table.spec); !published.empty()) lines.push_back(published);
+  lines.insert(lines.end(), table.notes.begin(), table.notes.end());
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    for (const std::string& problem : table.rows[i].problems)
+      lines.push_back(fmt::format("not counted: {}, {}", table.spec.rows[i].name, problem));
+  }
+  lines.push_back(fmt::format("{} of {} runs counted.", table.runs_counted, table.runs));
+  return lines;
+}
+
+// ---- text ----
+
+/// Letters on the screen; every character of these tables is one column wide.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string padded(const std::string& text, size_t width, bool is_number) {
+  const std::string space(width - std::min(width, width_of(text)), ' ');
+  return is_number ? space + text : text + space;
+}
+
+/// "published" and "ours" above their columns.
+std::string group_line(const TableResult& table, const std::vector<size_t>& widths) {
+  size_t published = 0;
+  for (size_t i = 1; i <= table.spec.published_columns.size(); ++i) published += widths[i] + 2;
+  size_t seeds = 0;
+  for (const RowResult& row : table.rows) seeds = std::max(seeds, row.seeds.size());
+  const std::string ours = fmt::format("ours, {} seed{}, {} patients", seeds, seeds == 1 ? "" : "s", table.patients);
+  return std::string(widths[0] + 2, ' ') + padded(published == 0 ? "" : "published", published, false) + ours + "\n";
+}
+
+// ---- page ----
+
+/// Published values of other data are faint.
+Table table_block(const TableResult& table) {
+  Table shown{table.is_phantom ? "Phantom data." : "", columns_of(table), {}, ""};
+  const size_t published = table.spec.published_columns.size();
+  const bool is_other_data = !table.spec.published_same_data;
+  for (size_t i = 1; i <= published; ++i) {
+    shown.columns[i].name = "published " + shown.columns[i].name + (is_other_data ? " (different data)" : "");
+  }
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    std::vector<Cell> row;
+    for (const std::string& text : cells_of(table, i)) {
+      const bool is_published = !row.empty() && row.size() <= published;
+      row.push_back({text, is_other_data && is_published ? Emphasis::faint : Emphasis::none});
+    }
+    shown.rows.push_back(std::move(row));
+  }
+  return shown;
+}
+
+std::vector<Strip> patient_strips(const TableResult& table) {
+  std::vector<Strip> strips;
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    Strip strip{table.spec.rows[i].name, {}};
+    for (const auto& [patient, value] : table.rows[i].patients) strip.values.push_back({patient, value});
+    strips.push_back(std::move(strip));
+  }
+  return strips;
+}
+
+std::vector<Series> mean_curves(const TableResult& table) {
+  std::vector<Series> curves;
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    Series curve{table.spec.rows[i].name, {}, {}};
+    for (const auto& [epoch, sum] : table.rows[i].curve) {
+      curve.x.push_back(static_cast<double>(epoch));
+      curve.y.push_back(sum.first / static_cast<double>(sum.second));
+    }
+    curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
+// ---- LaTeX ----
+
+std::string escape_latex(std::string_view text) {
+  std::string escaped;
+  for (const char c : clean_text(text)) {
+    switch (c) {
+      case '\\':
+        escaped += "\\textbackslash{}";
+        break;
+      case '~':
+        escaped += "\\textasciitilde{}";
+        break;
+      case '^':
+        escaped += "\\textasciicircum{}";
+        break;
+      case '\n':
+        escaped += ' ';
+        break;
+      case '#':
+      case '$':
+      case '%':
+      case '&':
+      case '_':
+      case '{':
+      case '}':
+        escaped += '\\';
+        [[fallthrough]];
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+// ---- CSV ----
+
+std::string cell_or_empty(const std::optional<double>& value) { return value && std::isfinite(*value) ? csv_number(*value) : ""; }
+
+}  // namespace
+
+std::string to_text(const TableResult& table) {
+  const std::vector<Column> columns = columns_of(table);
+  std::vector<std::vector<std::string>> lines{{}};
+  for (const Column& column : columns) lines[0].push_back(column.name);
+  for (size_t i = 0; i < table.rows.size(); ++i) lines.push_back(cells_of(table, i));
+  std::vector<size_t> widths(columns.size(), 0);
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(clean_text(line[i])));
+  }
+  std::string text = clean_text(table.spec.title) + "\n" + data_line(table) + "\n" + group_line(table, widths);
+  for (const auto& line : lines) {
+    std::string row;
+    for (size_t i = 0; i < line.size(); ++i) row += (i == 0 ? "" : "  ") + padded(clean_text(line[i]), widths[i], columns[i].is_number);
+    while (row.ends_with(' ')) row.pop_back();
+    text += row + "\n";
+  }
+  for (const std::string& line : footnotes(table)) text += clean_text(line) + "\n";
+  return text;
+}
+
+CsvTable to_csv_table(const TableResult& table) {
+  CsvTable csv;
+  csv.header = {"row"};
+  for (const std::string& column : table.spec.published_columns) csv.header.push_back("published_" + column);
+  for (const char* name : {"metric", "seeds", "mean", "sd", "ci95_low", "ci95_high", "difference", "p", "p_holm", "epochs_to_reach",
+                           "reach", "seeds_never", "missed", "missed_of", "patients", "data", "problems"}) {
+    csv.header.emplace_back(name);
+  }
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const TableRow& spec = table.spec.rows[i];
+    const RowResult& row = table.rows[i];
+    std::vector<std::string> cells{spec.name};
+    for (const std::string& column : table.spec.published_columns) {
+      const auto found = spec.published.find(column);
+      cells.push_back(found == spec.published.end() ? "" : csv_number(found->second));
+    }
+    const auto comparison = [&](double Comparison::*field) {
+      return cell_or_empty(row.comparison ? std::optional((*row.comparison).*field) : std::nullopt);
+    };
+    for (const std::string& cell :
+         {table.spec.metric, std::to_string(row.seeds.size()), cell_or_empty(row.mean), cell_or_empty(row.sd),
+          cell_or_empty(row.interval.low), cell_or_empty(row.interval.high), comparison(&Comparison::difference),
+          comparison(&Comparison::p), comparison(&Comparison::p_holm), cell_or_empty(row.epochs_to_reach), csv_number(table.spec.reach),
+          std::to_string(row.never), std::to_string(row.missed), std::to_string(row.missed_of), std::to_string(row.patients.size()),
+          table.source + (table.is_phantom ? " (phantom)" : "") + (table.leaks ? " (leaking split)" : ""),
+          fmt::format("{}", fmt::join(row.problems, "; "))}) {
+      cells.push_back(cell);
+    }
+    csv.rows.push_back(std::move(cells));
+  }
+  return csv;
+}
+
+Document describe_table(const TableResult& table) {
+  Document document{table.spec.title, {}};
+  if (table.is_phantom) document.blocks.emplace_back(Banner{kPhantomBanner});
+  if (table.leaks) document.blocks.emplace_back(Banner{kLeakBanner});
+  document.blocks.emplace_back(Paragraph{data_line(table)});
+  document.blocks.emplace_back(table_block(table));
+  for (const std::string& line : footnotes(table)) document.blocks.emplace_back(Paragraph{line});
+  const std::string label = metric_label(table.spec.metric), mark = table.is_phantom ? " Phantom data." : "";
+  document.blocks.emplace_back(
+      Chart{strip_chart(patient_strips(table), {.title = label + " of each patient", .y_label = label, .y_low = 0, .y_high = 1}),
+            label + " of each patient, mean over seeds; the bar is the median." + mark});
+  document.blocks.emplace_back(
+      Chart{line_chart(mean_curves(table),
+                       {.title = "Validation " + label + " per epoch", .x_label = "epoch", .y_label = label, .y_low = 0, .y_high = 1}),
+            "Validation " + label + " per epoch, mean over seeds." + mark});
+  return document;
+}
+
+std::string to_latex(const TableResult& table) {
+  const std::vector<Column> columns = columns_of(table);
+  std::string kinds;
+  std::string header;
+  for (const Column& column : columns) {
+    kinds += column.is_number ? 'r' : 'l';
+    header += (header.empty() ? "" : " & ") + escape_latex(column.name);
+  }
+  std::string text = "% " + escape_latex(table.spec.title) + "\n% " + escape_latex(data_line(table)) + "\n\\begin{tabular}{" + kinds +
+                     "}\n\\hline\n" + header + " \\\\\n\\hline\n";
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    std::string row;
+    for (const std::string& cell : cells_of(table, i)) row += (row.empty() ? "" : " & ") + escape_latex(cell);
+    text += row + " \\\\\n";
+  }
+  text += "\\hline\n";
+  if (table.is_phantom) text += fmt::format("\\multicolumn{{{}}}{{l}}{{Phantom data: synthetic, no patients.}} \\\\\n", columns.size());
+  return text + "\\end{tabular}\n";
+}
+
+void write_table(const std::filesystem::path& folder, const TableResult& table) {
+  make_folder(folder);
+  const Document document = describe_table(table);
+  write_file_atomically(folder / "table.txt", to_text(table));
+  write_file_atomically(folder / "table.csv", to_csv(to_csv_table(table)));
+  write_file_atomically(folder / "table.md", to_markdown(document));
+  write_file_atomically(folder / "table.tex", to_latex(table));
+  write_file_atomically(folder / "report.html", to_html(document));
+}
+
+}  // namespace larmor::report
