@@ -31,7 +31,6 @@ datasets::LoaderOptions loader_options(const Recipe& recipe) {
   datasets::LoaderOptions options;
   options.workers = recipe.data.workers;
   options.prefetch = recipe.data.prefetch;
-  options.cache_mib = recipe.data.cache_mib;
   options.size = recipe.data.size;
   options.seed = static_cast<uint64_t>(recipe.train.seed);
   return options;
