@@ -32,12 +32,18 @@ struct EpochPlan {
   std::vector<Draw> draws;
 };
 
+/// Why an item could not be made. Told as text: the owner throws it in its own thread.
+struct Failure {
+  ErrorKind kind = ErrorKind::run;
+  std::string message;
+};
+
 /// A batch in the making. Workers write to different items; the last one tells the owner.
 struct Job {
   int64_t epoch = 0;
   std::vector<Draw> draws;
   Batch batch;
-  std::vector<std::exception_ptr> failures;
+  std::vector<std::optional<Failure>> failures;
   std::atomic<bool> is_cancelled{false};
   std::atomic<int64_t> left{0};
   std::mutex mutex;
@@ -57,17 +63,11 @@ struct Job {
   }
 
   /// The first failure by position; the count of others is told.
-  void rethrow_first() const {
-    const auto failed = [](const std::exception_ptr& failure) { return failure != nullptr; };
-    const auto first = std::find_if(failures.begin(), failures.end(), failed);
+  void throw_first() const {
+    const auto first = std::find_if(failures.begin(), failures.end(), [](const auto& failure) { return failure.has_value(); });
     if (first == failures.end()) return;
-    const auto others = std::count_if(first + 1, failures.end(), failed);
-    if (others == 0) std::rethrow_exception(*first);
-    try {
-      std::rethrow_exception(*first);
-    } catch (const Error& error) {
-      throw Error(error.kind(), fmt::format("{} (and {} more)", error.what(), others));
-    }
+    const auto others = std::count_if(first + 1, failures.end(), [](const auto& failure) { return failure.has_value(); });
+    throw Error((*first)->kind, others == 0 ? (*first)->message : fmt::format("{} (and {} more)", (*first)->message, others));
   }
 };
 
@@ -238,18 +238,18 @@ void Loader::State::make_item(Job& job, size_t item) const {
 }
 
 void Loader::State::make_item_safely(Job& job, size_t item) const {
-  const auto fail = [&](const Error& error) {
+  const auto fail = [&](ErrorKind kind, const char* message) {
     const CaseKey& key = source.cases()[static_cast<size_t>(job.draws[item].index)].key;
-    job.failures[item] = std::make_exception_ptr(error.with_context(key.to_string()));
+    job.failures[item] = Failure{kind, fmt::format("{}: {}", key.to_string(), message)};
   };
   try {
     if (!job.is_cancelled) make_item(job, item);
   } catch (const Error& error) {
-    fail(error);
+    fail(error.kind(), error.what());
   } catch (const std::bad_alloc&) {
-    fail(Error(ErrorKind::run, "out of memory; lower data.batch, data.size or data.cache_mib"));
+    fail(ErrorKind::run, "out of memory; lower data.batch, data.size or data.cache_mib");
   } catch (const std::exception& error) {
-    fail(Error(ErrorKind::run, error.what()));
+    fail(ErrorKind::run, error.what());
   }
   job.finish_one();
 }
@@ -293,7 +293,7 @@ std::optional<Batch> Loader::next() {
     job->wait();
     state.waited_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  job->rethrow_first();
+  job->throw_first();
   return std::move(job->batch);
 }
 
