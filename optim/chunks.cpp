@@ -8,13 +8,6 @@
 
 namespace larmor::optim {
 
-namespace {
-
-/// Elements of a loop (some 20 us of work) below which threads cost more than they bring.
-constexpr int64_t kLeastParallel = 65536;
-
-}  // namespace
-
 std::vector<Piece> cut(const std::vector<const Segment*>& tensors, bool whole_filters) {
   std::vector<Piece> pieces;
   int64_t place = 0;
@@ -28,12 +21,14 @@ std::vector<Piece> cut(const std::vector<const Segment*>& tensors, bool whole_fi
   return pieces;
 }
 
-void for_each_piece(const std::vector<Piece>& pieces, bool backwards, const std::function<void(const Piece& piece, size_t index)>& body) {
-  if (pieces.empty()) return;
-  const int64_t elements = pieces.back().place + pieces.back().end - pieces.back().begin;
-  const auto count = static_cast<int64_t>(pieces.size());
-  parallel_for(count, elements < kLeastParallel ? 1 : at::get_num_threads(), [&](int64_t i) {
-    const auto index = static_cast<size_t>(backwards ? count - 1 - i : i);
+int64_t elements_of(const std::vector<Piece>& pieces) {
+  return pieces.empty() ? 0 : pieces.back().place + pieces.back().end - pieces.back().begin;
+}
+
+void for_each_piece(const std::vector<Piece>& pieces, const std::function<void(const Piece& piece, size_t index)>& body) {
+  const int threads = elements_of(pieces) < kLeastParallel ? 1 : at::get_num_threads();
+  parallel_for(static_cast<int64_t>(pieces.size()), threads, [&](int64_t i) {
+    const auto index = static_cast<size_t>(i);
     body(pieces[index], index);
   });
 }

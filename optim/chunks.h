@@ -10,6 +10,8 @@ namespace larmor::optim {
 
 /// Elements of a piece: four streams of it fit the second-level cache several times.
 inline constexpr int64_t kPiece = 16384;
+/// Elements of a loop (some 20 us of work) below which threads cost more than they bring.
+inline constexpr int64_t kLeastParallel = 65536;
 
 /// Elements begin … end-1 of the item-th tensor.
 struct Piece {
@@ -22,7 +24,10 @@ struct Piece {
 /// Cuts depend on the tensors' sizes alone. `whole_filters`: a filter stays in one piece.
 std::vector<Piece> cut(const std::vector<const Segment*>& tensors, bool whole_filters);
 
-/// Runs body(piece) for all of them on LibTorch's threads, the last first when `backwards`; serially where it is not worth waking them.
-void for_each_piece(const std::vector<Piece>& pieces, bool backwards, const std::function<void(const Piece& piece, size_t index)>& body);
+/// How many elements the pieces have together.
+int64_t elements_of(const std::vector<Piece>& pieces);
+
+/// Runs body(piece, index) for all of them on LibTorch's threads.
+void for_each_piece(const std::vector<Piece>& pieces, const std::function<void(const Piece& piece, size_t index)>& body);
 
 }  // namespace larmor::optim

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,13 +11,11 @@
 #include "optim/chunks.h"
 #include "optim/elementwise.h"
 #include "optim/state.h"
+#include "optim/two_passes.h"
 
 namespace larmor::optim {
 
 namespace {
-
-/// Elements that go through both passes together: few enough to stay in the cache, many enough for all threads.
-constexpr int64_t kBatch = int64_t{1} << 20;
 
 at::Tensor number(double value) { return at::full({}, value, at::kDouble); }
 at::Tensor number(int64_t value) { return at::full({}, value, at::kLong); }
@@ -41,10 +40,11 @@ struct FlatOptimizer::Task {
   at::Tensor gradient;
   TensorStep step;
 
-  Chunk chunk(const Piece& piece) const {
+  Chunk chunk(const Piece& piece, float* scratch = nullptr) const {
     const int64_t place = segment->offset + piece.begin;
     Chunk part;
     part.count = piece.end - piece.begin;
+    part.scratch = scratch;
     part.weights = group->parameters.weights().data_ptr<float>() + place;
     part.gradient = gradient.const_data_ptr<float>() + piece.begin;
     for (size_t k = 0; k < group->state.size(); ++k) part.state[k] = group->state[k].data_ptr<float>() + place;
@@ -116,38 +116,29 @@ void FlatOptimizer::run_fast(std::vector<Task>& tasks) {
 
 void FlatOptimizer::run_one_pass(const std::vector<Task>& tasks) {
   const std::vector<Piece> pieces = Task::cut(tasks, rule_->needs_whole_filters());
-  for_each_piece(pieces, false, [&](const Piece& piece, size_t) { rule_->update(tasks[piece.item].step, tasks[piece.item].chunk(piece)); });
+  for_each_piece(pieces, [&](const Piece& piece, size_t) { rule_->update(tasks[piece.item].step, tasks[piece.item].chunk(piece)); });
 }
 
 void FlatOptimizer::run_two_passes(std::vector<Task>& tasks) {
-  for (size_t first = 0; first < tasks.size();) {
-    int64_t elements = 0;
-    size_t last = first;
-    while (last < tasks.size() && elements < kBatch) elements += tasks[last++].segment->count;
-    if (!scratch_.defined() || scratch_.numel() < elements) scratch_ = make_flat_buffer(elements, at::kFloat);
-    run_batch(std::span(tasks).subspan(first, last - first));
-    first = last;
-  }
-}
-
-void FlatOptimizer::run_batch(std::span<Task> batch) {
-  const std::vector<Piece> pieces = Task::cut(batch, rule_->needs_whole_filters());
-  float* const scratch = scratch_.data_ptr<float>();
-  const auto chunk_of = [&](const Piece& piece) {
-    Chunk chunk = batch[piece.item].chunk(piece);
-    chunk.scratch = scratch + piece.place;
-    return chunk;
-  };
-
+  const std::vector<Piece> pieces = Task::cut(tasks, rule_->needs_whole_filters());
   std::vector<Sums> sums(pieces.size());
-  for_each_piece(pieces, false,
-                 [&](const Piece& piece, size_t i) { sums[i] = rule_->first_pass(batch[piece.item].step, chunk_of(piece)); });
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    for (size_t k = 0; k < sums[i].size(); ++k) batch[pieces[i].item].step.sums[k] += sums[i][k];
-  }
-  for (Task& task : batch) rule_->between(task.step);
-  // Backwards: what was measured last is still in the nearest cache.
-  for_each_piece(pieces, true, [&](const Piece& piece, size_t) { rule_->update(batch[piece.item].step, chunk_of(piece)); });
+  TwoPasses passes;
+  passes.first = [&](const Piece& piece, size_t i, float* scratch) {
+    const Task& task = tasks[piece.item];
+    sums[i] = rule_->first_pass(task.step, task.chunk(piece, scratch));
+  };
+  passes.between = [&](size_t item, size_t begin, size_t end) {
+    TensorStep& step = tasks[item].step;
+    for (size_t i = begin; i < end; ++i) {
+      for (size_t k = 0; k < step.sums.size(); ++k) step.sums[k] += sums[i][k];
+    }
+    rule_->between(step);
+  };
+  passes.second = [&](const Piece& piece, float* scratch) {
+    const Task& task = tasks[piece.item];
+    rule_->update(task.step, task.chunk(piece, scratch));
+  };
+  optim::run_two_passes(pieces, passes, scratch_);
 }
 
 void FlatOptimizer::run_reference(std::vector<Task>& tasks) {
@@ -188,7 +179,7 @@ double FlatOptimizer::gradient_norm() {
   }
   const std::vector<Piece> pieces = cut(fast, false);
   std::vector<double> parts(pieces.size());
-  for_each_piece(pieces, false, [&](const Piece& piece, size_t i) {
+  for_each_piece(pieces, [&](const Piece& piece, size_t i) {
     parts[i] = sum_of_squares(fast[piece.item]->parameter.grad().const_data_ptr<float>() + piece.begin, piece.end - piece.begin);
   });
   const size_t others = squares.size();
@@ -238,7 +229,11 @@ NamedTensors FlatOptimizer::state() const {
 
 void FlatOptimizer::load_state(const NamedTensors& state, const std::string& source) {
   const NamedTensors views = state_views();
-  check_state(views, state, source);
+  check_state(views, state, source + ": optimizer");
+  for (const auto& [name, value] : state) {
+    if (!name.starts_with("step/") || value.item<int64_t>() >= 0) continue;
+    throw_data_error(fmt::format("{}: optimizer: '{}' is {}, must be >= 0", source, name, value.item<int64_t>()));
+  }
   copy_state(state, views);
   const std::map<std::string, at::Tensor> found(state.begin(), state.end());
   const std::vector<std::string> scalar_names = rule_->scalar_names();

@@ -4,7 +4,6 @@
 // over fixed pieces in a fixed order: results do not depend on the number of threads.
 #pragma once
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -56,7 +55,6 @@ class FlatOptimizer : public Optimizer {
   void run_fast(std::vector<Task>& tasks);
   void run_one_pass(const std::vector<Task>& tasks);
   void run_two_passes(std::vector<Task>& tasks);
-  void run_batch(std::span<Task> batch);
   void run_reference(std::vector<Task>& tasks);
 
   std::unique_ptr<const Rule> rule_;

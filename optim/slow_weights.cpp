@@ -108,7 +108,7 @@ class SlowWeightOptimizer : public Optimizer {
                               group.parameters.view(slow_[index.group], segment));
       }
     }
-    for_each_piece(cut(segments, false), false, [&](const Piece& piece, size_t) {
+    for_each_piece(cut(segments, false), [&](const Piece& piece, size_t) {
       const size_t g = due[piece.item].group;
       const int64_t place = segments[piece.item]->offset + piece.begin;
       synchronise_fast(inner_->groups()[g].parameters.weights().data_ptr<float>() + place, slow_[g].data_ptr<float>() + place,

@@ -39,15 +39,15 @@ void check_state(const NamedTensors& expected, const NamedTensors& given, const 
   const ByName wanted = by_name(expected);
   const ByName found = by_name(given);
   if (const std::string missing = absent_names(wanted, found); !missing.empty()) {
-    throw_data_error(fmt::format("{}: the optimizer's state lacks {}; it was saved by another optimizer or model", source, missing));
+    throw_data_error(fmt::format("{}: lacks {}; it was saved by another optimizer or model", source, missing));
   }
   if (const std::string unknown = absent_names(found, wanted); !unknown.empty()) {
-    throw_data_error(fmt::format("{}: the optimizer's state has unknown {}; it was saved by another optimizer or model", source, unknown));
+    throw_data_error(fmt::format("{}: has unknown {}; it was saved by another optimizer or model", source, unknown));
   }
   for (const auto& [name, tensor] : wanted) {
     const at::Tensor& other = found.at(name);
     if (other.sizes() == tensor.sizes() && other.scalar_type() == tensor.scalar_type()) continue;
-    throw_data_error(fmt::format("{}: '{}' of the optimizer's state is {}, must be {}", source, name, describe(other), describe(tensor)));
+    throw_data_error(fmt::format("{}: '{}' is {}, must be {}", source, name, describe(other), describe(tensor)));
   }
 }
 

@@ -1,4 +1,4 @@
-// Checks of an optimizer's saved state.
+// Checks of saved state: of an optimizer, of a weight average.
 #pragma once
 #include <string>
 
@@ -6,7 +6,8 @@
 
 namespace larmor::optim {
 
-/// Error (data) with `source` in front when `given` has not exactly the names, shapes and types of `expected`.
+/// Error (data) with `source` ("last.safetensors: optimizer") in front when `given` has not exactly the names, shapes and types of
+/// `expected`.
 void check_state(const NamedTensors& expected, const NamedTensors& given, const std::string& source);
 
 /// Copies by name; check_state() has been passed.
