@@ -110,13 +110,13 @@ TEST_F(PredictSlow, AnisotropicVolumesInAnyAxisOrder) {
   const imaging::AxisOrder order{{2, 0, 1}, {true, false, true}};
   const Image turned = imaging::reorder_axes(upright, order);
   std::vector<Image> probabilities;
-  for (const auto& [name, volume] : {std::pair{"upright", &upright}, std::pair{"turned", &turned}}) {
+  for (const auto& [name, volume] : std::vector<std::pair<std::string, const Image*>>{{"upright", &upright}, {"turned", &turned}}) {
     std::vector<std::string> sequences;
     for (int64_t c = 0; c < 3; ++c) {
       Image sequence = Image::make(volume->size, 1, PixelType::u8);
       sequence.geometry = volume->geometry;
       for (int64_t i = 0; i < sequence.voxels(); ++i) sequence.data<uint8_t>()[i] = volume->data<uint8_t>()[3 * i + c];
-      sequences.push_back((folder_ / (std::string(name) + std::to_string(c) + ".nii.gz")).string());
+      sequences.push_back((folder_ / (name + std::to_string(c) + ".nii.gz")).string());
       imaging::write_image(sequences.back(), sequence);
     }
     const std::vector<PredictedCase> cases = predict(options_for(sequences[0] + "," + sequences[1] + "," + sequences[2], "volumes"));

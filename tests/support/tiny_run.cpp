@@ -43,7 +43,7 @@ std::string tiny_recipe(const fs::path& root) {
   return fmt::format(
       "data:\n  source: lgg\n  root: {}\n  size: 32\n  batch: 4\n  evaluation_batch: 4\n"
       "  split: {{kind: list, train: [{}, {}], validation: [{}, {}], test: [{}]}}\n"
-      "model: {{name: linknet, encoder: se_resnext50_32x4d}}\n",
+      "model: {{name: linknet, encoder: se_resnext50_32x4d, encoder_depth: 3}}\n",
       root.string(), tiny_patient(0), tiny_patient(1), tiny_patient(2), tiny_patient(3), tiny_patient(4));
 }
 
