@@ -1,5 +1,6 @@
 // Takes training steps of a LinkNet with the installed libraries, and reads its weights back from a safetensors file.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <cmath>
 #include <cstdio>
