@@ -104,8 +104,10 @@ TEST_F(TrainerSlow, MomentsLiveAcrossEpochs) {
   bool seen = false;
   for (const auto& [name, tensor] : checkpoint.optimizer) {
     if (!name.starts_with("step/")) continue;
-    seen = true;
-    EXPECT_EQ(tensor.item<int64_t>(), 4) << name;
+    // Three encoder stages are run; what the others store has no gradient and takes no step.
+    const bool is_unused = name.find("encoder.layer3") != std::string::npos || name.find("encoder.layer4") != std::string::npos;
+    seen = seen || !is_unused;
+    EXPECT_EQ(tensor.item<int64_t>(), is_unused ? 0 : 4) << name;
   }
   EXPECT_TRUE(seen);
 }
@@ -153,7 +155,7 @@ TEST_F(TrainerSlow, TornCheckpointIsRefusedAndKept) {
 
 TEST_F(TrainerSlow, LossThatIsNeverFiniteStopsTheRun) {
   try {
-    run("diverged", {"optim.name=sgd", "optim.lr=1e30", "train.epochs=3"});
+    run("diverged", {"optim.name=sgd", "optim.lr=1e30", "train.epochs=3", "train.validate_every=3"});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::run);
