@@ -1,19 +1,45 @@
 #include "core/memory.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>  // before the test of __GLIBC__: the C library's own headers define it
+
 #ifdef __GLIBC__
 #include <malloc.h>
-
-#include <limits>
+#include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace larmor {
 
+#ifdef __GLIBC__
+namespace {
+
+/// Grows the heap once, by up to half of the machine's memory in address space that nobody has touched yet, and asks for huge pages
+/// there. What is asked of the heap later has them too: MADV_HUGEPAGE holds for an address range, not for a process.
+void reserve_huge_pages() {
+  constexpr size_t kHugePage = 2 << 20;
+  const auto physical = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  for (size_t size = physical / 2; size >= 64 * kHugePage; size /= 2) {
+    void* const block = std::malloc(size);
+    if (!block) continue;  // a limit on address space
+    const uintptr_t begin = (reinterpret_cast<uintptr_t>(block) + kHugePage - 1) / kHugePage * kHugePage;
+    const uintptr_t end = (reinterpret_cast<uintptr_t>(block) + size) / kHugePage * kHugePage;
+    // Without huge pages in the kernel this fails and all goes on with small ones.
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    std::free(block);
+    return;
+  }
+}
+
+}  // namespace
+#endif
+
 void keep_memory() {
 #ifdef __GLIBC__
-  constexpr int kNever = std::numeric_limits<int>::max();
-  mallopt(M_MMAP_THRESHOLD, kNever);
-  mallopt(M_TRIM_THRESHOLD, kNever);
-  mallopt(M_TOP_PAD, 64 << 20);  // grow in steps that are worth a system call
+  mallopt(M_MMAP_MAX, 0);         // M_MMAP_THRESHOLD takes 32 MiB at most
+  mallopt(M_TRIM_THRESHOLD, -1);  // never
+  reserve_huge_pages();
 #endif
 }
 

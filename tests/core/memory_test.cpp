@@ -1,0 +1,39 @@
+#include "core/memory.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cstring>
+#include <memory>
+
+namespace larmor {
+namespace {
+
+int64_t page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+void take_and_free(size_t bytes) {
+  const std::unique_ptr<char[]> block(new char[bytes]);
+  std::memset(block.get(), 1, bytes);
+}
+
+TEST(Memory, FreedBlocksAreTakenAgainWithoutNewPages) {
+#ifndef __GLIBC__
+  GTEST_SKIP() << "another C library";
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer has its own allocator";
+#endif
+  constexpr size_t kBytes = 96 << 20;  // above every threshold of glibc's defaults
+  keep_memory();
+  take_and_free(kBytes);
+  const int64_t before = page_faults();
+  for (int i = 0; i < 3; ++i) take_and_free(kBytes);
+  EXPECT_LT(page_faults() - before, 100);  // one fresh block has 24576 small pages, or 48 huge ones
+}
+
+}  // namespace
+}  // namespace larmor
