@@ -1,7 +1,7 @@
 // How many slices a second the loader delivers: LGG pairs read, changed (flips, quarter turns, affine, brightness, gamma), normalised
 // and put into batches.
 //
-//   larmor_loader_bench --root kaggle_3m [--threads 2] [--batch 8] [--size 256] [--epochs 3] [--cache-mib 2048]
+//   bench_loader --root kaggle_3m [--threads 2] [--batch 8] [--size 256] [--epochs 3] [--cache-mib 2048]
 //
 // One JSON line per epoch and number of workers, 1 and then --threads. Epoch 0 reads the files; later ones find decoded slices in the
 // cache unless --cache-mib is 0.
@@ -49,7 +49,7 @@ Settings read_settings(int argc, char** argv) {
     }
   }
   if (settings.root.empty() || settings.threads < 1 || settings.batch < 1 || settings.size < 1) {
-    throw_usage_error("larmor_loader_bench --root kaggle_3m [--threads 2] [--batch 8] [--size 256] [--epochs 3] [--cache-mib 2048]");
+    throw_usage_error("bench_loader --root kaggle_3m [--threads 2] [--batch 8] [--size 256] [--epochs 3] [--cache-mib 2048]");
   }
   return settings;
 }

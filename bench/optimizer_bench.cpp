@@ -1,6 +1,6 @@
 // How long an optimizer's step takes on the parameters of LinkNet with SE-ResNeXt50.
 //
-//   larmor_optimizer_bench [--names adam,ranger,ralamb] [--threads 2] [--n 10] [--warm 3] [--encoder se_resnext50_32x4d]
+//   bench_optimizer [--names adam,ranger,ralamb] [--threads 2] [--n 10] [--warm 3] [--encoder se_resnext50_32x4d]
 //
 // One JSON line per optimizer. Gradients are normal numbers of size 1e-3 that stay the same, options are the defaults.
 #include <ATen/ATen.h>

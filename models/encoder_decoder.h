@@ -37,6 +37,10 @@ class EncoderDecoder : public Segmenter {
   at::Tensor forward_checked(const at::Tensor& image) override;
 
  private:
+  at::Tensor forward_plain(const at::Tensor& image);
+  /// Prepared inference, channels last. As many images as there are threads go side by side, each on one thread: no waiting at the
+  /// end of every layer, and a map of one image fits the cache. Images left over share the threads.
+  at::Tensor forward_fast(const at::Tensor& image);
   void initialise(uint64_t seed);
 
   SegmenterInfo info_;

@@ -65,20 +65,4 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x) {
   return at::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum_, eps_, /*cudnn_enabled=*/true);
 }
 
-FusedConv::FusedConv(const FusedConvOptions& options) : has_relu_(options.has_relu) {
-  if (options.is_transposed) {
-    transposed_ = register_module(options.conv_name, std::make_unique<ConvTranspose2d>(options.conv));
-  } else {
-    conv_ = register_module(options.conv_name, std::make_unique<Conv2d>(options.conv));
-  }
-  if (!options.norm_name.empty()) norm_ = register_module(options.norm_name, std::make_unique<BatchNorm2d>(options.conv.out_channels));
-}
-
-at::Tensor FusedConv::forward(const at::Tensor& x) const {
-  at::Tensor y = conv_ ? conv_->forward(x) : transposed_->forward(x);
-  if (norm_) y = norm_->forward(y);
-  // In place: neither convolution nor batch norm needs its output for the backward pass.
-  return has_relu_ ? at::relu_(y) : y;
-}
-
 }  // namespace larmor::models

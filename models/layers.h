@@ -4,6 +4,7 @@
 // (models/init.h). Until then convolutions are zero and norms 1/0.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "models/module.h"
@@ -71,18 +72,33 @@ struct FusedConvOptions {
 };
 
 /// The one block that all our networks are made of: convolution (plain or transposed), optional batch norm, optional ReLU.
-/// In prepared inference it is one fused operator; before, it computes exactly what the three layers compute one after another.
 /// An owner whose state dict has no level of its own for the block registers it under the name "".
+///
+/// Before prepare_inference() it computes exactly what the three layers compute one after another. After it, in eval mode and without
+/// gradients, float32 inputs on the CPU go through one fused operator with the norm folded into the weights; the result is channels
+/// last and differs by rounding.
 class FusedConv : public Module {
  public:
   explicit FusedConv(const FusedConvOptions& options);
+  ~FusedConv() override;
   at::Tensor forward(const at::Tensor& x) const;
+  /// Whether forward(x) takes the fused operator now. It may then be called by several threads at once.
+  bool is_fast(const at::Tensor& x) const;
+
+ protected:
+  void on_prepare_inference() override;
+  void on_drop_inference() override;
 
  private:
+  struct Prepared;
+  at::Tensor forward_fast(const at::Tensor& x) const;
+  at::Tensor packed_for(at::IntArrayRef input_size) const;
+
   Conv2d* conv_ = nullptr;  ///< exactly one of the two
   ConvTranspose2d* transposed_ = nullptr;
   BatchNorm2d* norm_ = nullptr;
   bool has_relu_;
+  std::unique_ptr<Prepared> prepared_;
 };
 
 }  // namespace larmor::models

@@ -1,6 +1,7 @@
 #include "models/linknet.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "models/encoder_decoder.h"
 #include "models/encoders/registry.h"
@@ -49,8 +50,9 @@ class LinkNetDecoder : public Decoder {
     for (size_t i = 0; i < blocks_.size(); ++i) {
       x = blocks_[i]->forward(x);
       const size_t level = blocks_.size() - 1 - i;
-      // Out of place: the ReLU before keeps its result for the backward pass.
-      if (level > 0) x = x + features[level];
+      if (level == 0) continue;
+      // With gradients not in place: the ReLU before keeps its result for the backward pass.
+      x = at::GradMode::is_enabled() ? x + features[level] : x.add_(features[level]);
     }
     return x;
   }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "models/layers.h"
+#include "models/loops.h"
 
 namespace larmor::models::encoders {
 
@@ -43,12 +44,23 @@ class SEModule : public Module {
       : fc1_(register_module("fc1", std::make_unique<Conv2d>(Conv2dOptions{channels, channels / kReduction}))),
         fc2_(register_module("fc2", std::make_unique<Conv2d>(Conv2dOptions{channels / kReduction, channels}))) {}
 
-  at::Tensor gate(const at::Tensor& x) const {
-    const at::Tensor squeezed = fc1_->forward(x.mean({2, 3}, /*keepdim=*/true)).relu_();
-    return at::sigmoid(fc2_->forward(squeezed));
+  /// relu(x * gate + shortcut).
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& shortcut) const {
+    const at::Tensor gate = gate_of(x.mean({2, 3}, /*keepdim=*/true));
+    // In place: the product keeps its factors for the backward pass, not its result.
+    return (x * gate).add_(shortcut).relu_();
+  }
+
+  /// The same in two passes over memory, for prepared inference.
+  at::Tensor forward_fast(at::Tensor x, const at::Tensor& shortcut) const {
+    const at::Tensor means = loops::channel_means(x);
+    loops::gate_add_relu_(x, gate_of(means.view({x.size(0), x.size(1), 1, 1})), shortcut);
+    return x;
   }
 
  private:
+  at::Tensor gate_of(const at::Tensor& means) const { return at::sigmoid(fc2_->forward(fc1_->forward(means).relu_())); }
+
   Conv2d* fc1_;
   Conv2d* fc2_;
 };
@@ -71,8 +83,7 @@ class Bottleneck : public Module {
   at::Tensor forward(const at::Tensor& x) const {
     const at::Tensor y = conv3_->forward(conv2_->forward(conv1_->forward(x)));
     const at::Tensor shortcut = shortcut_ ? shortcut_->forward(x) : x;
-    // In place: the product keeps its factors for the backward pass, not its result.
-    return (y * se_module_->gate(y)).add_(shortcut).relu_();
+    return conv3_->is_fast(y) ? se_module_->forward_fast(y, shortcut) : se_module_->forward(y, shortcut);
   }
 
  private:
@@ -98,6 +109,7 @@ class Stem : public Module {
     for (const FusedConv* conv : convs_) x = conv->forward(x);
     return x;
   }
+  bool is_fast(const at::Tensor& x) const { return convs_.back()->is_fast(x); }
 
  private:
   void add(const Conv2dOptions& conv) {
@@ -145,7 +157,7 @@ class SENet : public Encoder {
 
   std::vector<at::Tensor> features(const at::Tensor& image) override {
     std::vector<at::Tensor> maps = {image, stem_->forward(image)};
-    at::Tensor x = at::max_pool2d(maps.back(), /*kernel_size=*/3, /*stride=*/2, /*padding=*/0, /*dilation=*/1, /*ceil_mode=*/true);
+    at::Tensor x = pool(maps.back());
     for (size_t i = 0; i < used_stages(); ++i) {
       x = stages_[i]->forward(x);
       maps.push_back(x);
@@ -164,6 +176,10 @@ class SENet : public Encoder {
   }
 
  private:
+  at::Tensor pool(const at::Tensor& x) const {
+    if (stem_->is_fast(x)) return loops::max_pool_3x3_stride_2(x);
+    return at::max_pool2d(x, /*kernel_size=*/3, /*stride=*/2, /*padding=*/0, /*dilation=*/1, /*ceil_mode=*/true);
+  }
   static std::string stage_name(size_t index) { return "layer" + std::to_string(index + 1); }
   size_t used_stages() const { return static_cast<size_t>(depth_) - 1; }
 

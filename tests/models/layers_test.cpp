@@ -96,27 +96,5 @@ TEST(BatchNorm2dError, RefusesToTrainOnOneValue) {
   EXPECT_TRUE(at::equal(norm.running_var, at::ones({3}))) << "nothing was changed";
 }
 
-TEST(FusedConv, IsItsThreeLayersOneAfterAnother) {
-  for (const bool is_transposed : {false, true}) {
-    for (const bool has_relu : {false, true}) {
-      const Conv2dOptions conv{
-          .in_channels = 4, .out_channels = 6, .kernel = 4, .stride = 2, .padding = 1, .groups = is_transposed ? 1 : 2};
-      FusedConv fused({.conv = conv, .is_transposed = is_transposed, .has_relu = has_relu, .conv_name = "conv", .norm_name = "bn"});
-      testing::fill_weights(fused);
-      fused.eval();
-      const NamedTensors state = fused.state_dict();
-      const auto at_name = [&](const std::string& name) { return testing::find_tensor(state, name); };
-      const at::Tensor x = filled("x", {2, 4, 8, 6});
-      at::Tensor y = is_transposed ? at::conv_transpose2d(x, at_name("conv.weight"), at_name("conv.bias"), 2, 1)
-                                   : at::conv2d(x, at_name("conv.weight"), at_name("conv.bias"), 2, 1, 1, 2);
-      y = at::batch_norm(y, at_name("bn.weight"), at_name("bn.bias"), at_name("bn.running_mean"), at_name("bn.running_var"), false, 0.1,
-                         1e-5, false);
-      if (has_relu) y = at::relu(y);
-      EXPECT_TRUE(at::equal(fused.forward(x), y));
-      EXPECT_EQ(has_relu, y.min().item<double>() >= 0);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace larmor::models

@@ -1,0 +1,17 @@
+// Times a piece of work and prints one JSON line, in the form that the peer comparison reads.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace larmor::bench {
+
+/// Seconds of each of `n` calls, after `warm` calls that are not counted.
+std::vector<double> measure(const std::function<void()>& work, int64_t n, int64_t warm);
+
+/// {"what": …, "median_ms": …, "min_ms": …, "max_ms": …, "n": …, …fields} on stdout.
+void print_times(const std::string& what, const std::vector<double>& seconds, const nlohmann::ordered_json& fields);
+
+}  // namespace larmor::bench
