@@ -1,8 +1,9 @@
+#include "datasets/inspect.h"
+
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "datasets/inspect.h"
 #include "imaging/io.h"
 
 namespace larmor::cli {
@@ -32,7 +33,8 @@ int run_inspect(const InspectOptions& options, const GlobalOptions& global) {
 Command inspect_command() {
   Command command{"inspect", Group::data, "what is in a data folder, and what looks wrong", "", {}, "", {}};
   command.description =
-      "Opens a data folder, decodes every case, and prints counts, sizes, value ranges, class balance, patients, and suspicious files: missing "
+      "Opens a data folder, decodes every case, and prints counts, sizes, value ranges, class balance, patients, and suspicious files: "
+      "missing "
       "masks, wrong sizes, unreadable files, constant or repeated images. Nothing is changed.";
   command.examples = {{"larmor inspect phantom", "tables on the screen"},
                       {"larmor inspect phantom --sheet sheet.png", "and a contact sheet with the labels' outlines"},

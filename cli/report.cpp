@@ -1,8 +1,7 @@
-#include "report/run_report.h"
-
 #include <iostream>
 
 #include "cli/commands.h"
+#include "report/run_report.h"
 
 namespace larmor::cli {
 

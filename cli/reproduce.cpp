@@ -44,10 +44,14 @@ RunState state_of(const fs::path& folder) {
 
 std::string to_text(RunState state) {
   switch (state) {
-    case RunState::missing: return "to train";
-    case RunState::unfinished: return "to resume";
-    case RunState::not_evaluated: return "to evaluate";
-    case RunState::done: return "done";
+    case RunState::missing:
+      return "to train";
+    case RunState::unfinished:
+      return "to resume";
+    case RunState::not_evaluated:
+      return "to evaluate";
+    case RunState::done:
+      return "done";
   }
   return "";
 }
@@ -114,7 +118,8 @@ void evaluate(const report::TableSpec& spec, const report::TableRun& run, const 
 
 void print_plan(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, std::ostream& out) {
   for (const report::TableRun& run : runs) {
-    out << fmt::format("{:<16} seed {}   {:<12} {}\n", spec.rows[run.row].name, run.seed, to_text(state_of(run.folder)), run.folder.string());
+    out << fmt::format("{:<16} seed {}   {:<12} {}\n", spec.rows[run.row].name, run.seed, to_text(state_of(run.folder)),
+                       run.folder.string());
   }
 }
 
@@ -165,8 +170,7 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
   const report::TableResult table = report::collect_table(spec, runs);
   const fs::path folder = fs::path(options.base) / "tables" / spec.name;
   report::write_table(folder, table);
-  std::cout << report::to_text(table)
-            << fmt::format("{} runs ({} new) · {}\n", runs.size(), done_now, (folder / "report.html").string());
+  std::cout << report::to_text(table) << fmt::format("{} runs ({} new) · {}\n", runs.size(), done_now, (folder / "report.html").string());
   return table.runs_counted == table.runs ? 0 : 1;
 }
 
@@ -175,12 +179,14 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
 Command reproduce_command() {
   Command command{"reproduce", Group::publish, "re-run a published table and print it beside our numbers", "", {}, "", {}};
   command.description =
-      "Trains and evaluates what is missing of a table (a YAML file below configs/tables: rows, recipes, seeds, published values), resumes what "
+      "Trains and evaluates what is missing of a table (a YAML file below configs/tables: rows, recipes, seeds, published values), resumes "
+      "what "
       "was cut, and prints mean and spread over seeds, a confidence interval over patients, the difference from the reference row with a "
       "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row.";
-  command.examples = {{"larmor reproduce --list", "the tables that can be re-run"},
-                      {"larmor reproduce lgg-optimizers --data phantom --dry-run", "what would be run"},
-                      {"larmor reproduce lgg-optimizers --data phantom --seeds 1 train.epochs=1 data.split.kind=kfold", "a trial on a phantom"}};
+  command.examples = {
+      {"larmor reproduce --list", "the tables that can be re-run"},
+      {"larmor reproduce lgg-optimizers --data phantom --dry-run", "what would be run"},
+      {"larmor reproduce lgg-optimizers --data phantom --seeds 1 train.epochs=1 data.split.kind=kfold", "a trial on a phantom"}};
   command.sources = "siberian-2: slides 'The Siberian Multimodal Brain Tumor Image Segmentation dataset', table 2";
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<ReproduceOptions>();

@@ -36,7 +36,8 @@ fs::path source_dir() {
 fs::path golden_file(const std::string& file) {
   const std::string set = environment("LARMOR_GOLDEN");
   const std::vector<fs::path> folders =
-      set.empty() ? std::vector<fs::path>{source_dir() / "tests/golden", source_dir() / "../shared/reference/golden"} : std::vector<fs::path>{set};
+      set.empty() ? std::vector<fs::path>{source_dir() / "tests/golden", source_dir() / "../shared/reference/golden"}
+                  : std::vector<fs::path>{set};
   for (const fs::path& folder : folders) {
     if (fs::exists(folder / file)) return folder / file;
   }

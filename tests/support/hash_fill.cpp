@@ -15,9 +15,7 @@ uint64_t mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-double uniform_at(uint64_t base, uint64_t index) {
-  return 2 * (static_cast<double>(mix(base + index) >> 11) * 0x1p-53) - 1;
-}
+double uniform_at(uint64_t base, uint64_t index) { return 2 * (static_cast<double>(mix(base + index) >> 11) * 0x1p-53) - 1; }
 
 uint64_t base_of(const std::string& name, uint64_t seed) {
   return (static_cast<uint64_t>(crc32(name)) << 32) + (seed + 1) * 0x9E3779B97F4A7C15ull;
