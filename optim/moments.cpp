@@ -7,15 +7,19 @@
 
 namespace larmor::optim {
 
+void add_betas(OptionTable& table, std::vector<double>& betas, size_t count, const std::string& help) {
+  table.add("betas", betas, help, from_up_to(0, 1));
+  table.check("betas", [&betas, count] {
+    return betas.size() == count ? std::string() : fmt::format("has {} numbers; must have {}", betas.size(), count);
+  });
+}
+
 void add_moment_options(OptionTable& table, MomentOptions& options, size_t betas) {
   table.add("lr", options.lr, "learning rate", at_least(0));
-  table.add("betas", options.betas, "decay rates of the running means of the gradient and of its square", from_up_to(0, 1));
+  add_betas(table, options.betas, betas,
+            betas == 2 ? "decay rates of the running means of the gradient and of its square" : "decay rates of the running means");
   table.add("eps", options.eps, "added to the denominator", at_least(0));
   table.add("weight_decay", options.weight_decay, "weight decay", at_least(0));
-  table.check("betas", [&options, betas] {
-    if (options.betas.size() == betas) return std::string();
-    return fmt::format("has {} numbers; must have {}", options.betas.size(), betas);
-  });
 }
 
 double bias_correction(double beta, int64_t step) { return 1 - std::pow(beta, static_cast<double>(step)); }

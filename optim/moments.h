@@ -15,7 +15,9 @@ struct MomentOptions {
   double weight_decay = 0;
 };
 
-/// Adds lr, betas, eps and weight_decay with their bounds; betas must be `betas` many.
+/// Adds decay rates in [0, 1), exactly `count` of them.
+void add_betas(OptionTable& table, std::vector<double>& betas, size_t count, const std::string& help);
+/// Adds lr, betas, eps and weight_decay with their bounds.
 void add_moment_options(OptionTable& table, MomentOptions& options, size_t betas = 2);
 
 /// 1 - beta^step.

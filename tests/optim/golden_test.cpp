@@ -93,6 +93,11 @@ void take_ranger2020(const std::string& keyword, const Json& value, Json& option
   }
 }
 
+void take_adan_decay(const std::string& keyword, const Json& value, Json& options) {
+  if (keyword != "weight_decouple" && keyword != "no_prox") not_offered("keyword " + keyword);
+  options["decay"] = value.get<bool>() ? "weights" : "proximal";
+}
+
 const std::map<std::string, Translation>& translations() {
   static const std::map<std::string, Translation> all = {
       {"torch.SGD", {"sgd", {{"lr", 1e-3}}, same({"lr", "momentum", "dampening", "nesterov", "weight_decay"}), {}}},
@@ -134,6 +139,12 @@ const std::map<std::string, Translation>& translations() {
          {"always_adapt", "always_adapt"}},
         {}}},
       {"timm.NvNovoGrad", {"novograd", Json::object(), moments_and({"grad_averaging"}), {}}},
+      {"po.Lion", {"lion", Json::object(), same({"lr", "betas", "weight_decay"}), {}}},
+      {"timm.Lion", {"lion", Json::object(), same({"lr", "betas", "weight_decay"}), {}}},
+      {"po.AdaBelief", {"adabelief", {{"rectify", false}}, moments_and({"rectify"}), {}}},
+      {"timm.AdaBelief", {"adabelief", Json::object(), moments_and({"rectify"}), {}}},
+      {"po.Adan", {"adan", Json::object(), moment_keywords(), take_adan_decay}},
+      {"timm.Adan", {"adan", Json::object(), moment_keywords(), take_adan_decay}},
       {"timm.Lookahead_AdamW", {"lookahead", {{"inner", "adamw"}, {"start", "lazy"}, {"k", 6}}, same({"k", "alpha"}), {}}},
   };
   return all;
