@@ -5,8 +5,12 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <png.h>
+#include <tiffio.h>
 #include <torch/headeronly/version.h>
 #include <unistd.h>
+#include <yaml-cpp/node/parse.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +19,7 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <opencv2/core/utility.hpp>
 #include <sstream>
 
 #include "cli/commands.h"
@@ -58,6 +63,30 @@ std::vector<std::string> vector_units() {
     }
   }
   return found;
+}
+
+/// The file that a function was loaded from, "" when that is not known.
+fs::path file_of(const void* function) {
+  Dl_info info{};
+  if (::dladdr(function, &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code failed;
+  const fs::path file = fs::canonical(info.dli_fname, failed);
+  return failed ? fs::path() : file;
+}
+
+/// "LIBTIFF, Version 4.5.0" and a copyright on further lines.
+std::string tiff_version() {
+  const std::string text = ::TIFFGetVersion();
+  const size_t begin = text.find_first_of("0123456789");
+  return begin == std::string::npos ? "?" : text.substr(begin, text.find('\n', begin) - begin);
+}
+
+/// yaml-cpp has no function that tells: libyaml-cpp.so.0.7.0.
+std::string yaml_version() {
+  const std::string name = file_of(reinterpret_cast<const void*>(static_cast<YAML::Node (*)(const std::string&)>(&YAML::Load))).filename();
+  const std::string key = ".so.";
+  const size_t begin = name.find(key);
+  return begin == std::string::npos ? "?" : name.substr(begin + key.size());
 }
 
 /// A function of a library that may be absent.
@@ -178,14 +207,17 @@ std::vector<Check> check_memory() {
 }
 
 std::vector<Check> check_libtorch() {
-  Dl_info info{};
-  const bool is_found = ::dladdr(reinterpret_cast<const void*>(&at::set_num_threads), &info) != 0 && info.dli_fname != nullptr;
-  std::error_code failed;
-  const fs::path file = is_found ? fs::canonical(info.dli_fname, failed) : fs::path();
+  const fs::path file = file_of(reinterpret_cast<const void*>(&at::set_num_threads));
   return {{"larmor", CheckStatus::ok, kVersion},
           {"LibTorch", CheckStatus::ok,
            fmt::format("{}.{}.{} in {}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,
-                       is_found && !failed ? file.parent_path().string() : "the program itself")}};
+                       file.empty() ? "the program itself" : file.parent_path().string())}};
+}
+
+std::vector<Check> check_libraries() {
+  return {{"libraries", CheckStatus::ok,
+           fmt::format("OpenCV {}, libtiff {}, libpng {}, zlib {}, yaml-cpp {}", cv::getVersionString(), tiff_version(),
+                       ::png_get_libpng_ver(nullptr), ::zlibVersion(), yaml_version())}};
 }
 
 std::vector<Check> check_cuda(const cuda::CudaLibraries& libraries) {
@@ -256,8 +288,8 @@ std::vector<Check> check_machine() {
   const char* const path = std::getenv("PATH");
   const std::string cache_folder = cache != nullptr && *cache != '\0' ? cache : std::string(home == nullptr ? "" : home) + "/.cache/larmor";
   std::vector<Check> all;
-  for (const auto& part : {check_processor(), check_memory(), check_libtorch(), check_cuda(), check_gnuplot(path == nullptr ? "" : path),
-                           check_cache(cache_folder), check_convolution(1)}) {
+  for (const auto& part : {check_processor(), check_memory(), check_libtorch(), check_libraries(), check_cuda(),
+                           check_gnuplot(path == nullptr ? "" : path), check_cache(cache_folder), check_convolution(1)}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -270,9 +302,8 @@ void print_checks(const std::vector<Check>& checks, std::ostream& out) {
 Command doctor_command() {
   Command command{"doctor", Group::about, "what this machine has and what is missing", "", {}, "", {}};
   command.description =
-      "Checks processor, memory, LibTorch, CUDA, gnuplot and the cache folder, and runs a convolution for one second. Each line is ok, "
-      "missing "
-      "(with the feature that is off) or mend (with what to do); the exit code is 1 when there is something to mend.";
+      "Checks processor, memory, libraries, CUDA, gnuplot and the cache folder, and runs a convolution for one second. Each line is ok, "
+      "missing (with the feature that is off) or mend (with what to do); the exit code is 1 when there is something to mend.";
   command.examples = {{"larmor doctor", "the list"}, {"larmor doctor --json", "the same for machines"}};
   command.declare = [](Arguments&) { return [](const GlobalOptions& global) { return run_doctor(global); }; };
   return command;

@@ -20,12 +20,14 @@ struct Check {
   std::string text;
 };
 
-/// Processor, memory, LibTorch, CUDA, gnuplot, cache folder, and a convolution of one second.
+/// Processor, memory, LibTorch, the other libraries, CUDA, gnuplot, cache folder, and a convolution of one second.
 std::vector<Check> check_machine();
 
 std::vector<Check> check_processor();
 std::vector<Check> check_memory();
 std::vector<Check> check_libtorch();
+/// Versions of the other libraries that the program runs with, as they tell them (yaml-cpp: as its file is named).
+std::vector<Check> check_libraries();
 /// Driver, LibTorch's CUDA half, plugin, GPUs, cuDNN, NCCL: what `--device cuda` needs, each with its version or why it is off.
 std::vector<Check> check_cuda(const cuda::CudaLibraries& libraries = {});
 /// A program that reports need, looked for in `path` (folders with ':' between).

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <regex>
 #include <sstream>
 
 #include "core/files.h"
@@ -24,6 +25,14 @@ TEST(Doctor, ThisMachineRunsTheTests) {
   ASSERT_EQ(libtorch.size(), 2u);
   EXPECT_EQ(libtorch[1].status, CheckStatus::ok);
   EXPECT_NE(libtorch[1].text.find(" in /"), std::string::npos) << libtorch[1].text;
+}
+
+TEST(Doctor, LibrariesTellTheirVersions) {
+  const Check check = only(check_libraries());
+  EXPECT_EQ(check.status, CheckStatus::ok);
+  const std::string number = "[0-9]+[.][0-9]+([.][0-9]+)*";
+  const std::regex form("OpenCV " + number + ", libtiff " + number + ", libpng " + number + ", zlib " + number + ", yaml-cpp " + number);
+  EXPECT_TRUE(std::regex_match(check.text, form)) << check.text;
 }
 
 TEST(Doctor, ConvolutionIsRight) {
