@@ -5,54 +5,26 @@
 //
 // One JSON line per epoch and number of workers, 1 and then --threads. Epoch 0 reads the files; later ones find decoded slices in the
 // cache unless --cache-mib is 0.
-#include <fmt/format.h>
-
+#include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
+#include "bench/measure.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "datasets/lgg.h"
 #include "datasets/loader.h"
 
+namespace larmor::bench {
 namespace {
 
-using namespace larmor;
-
-struct Settings {
+struct Arguments {
   std::string root;
-  int64_t threads = 2;
-  int64_t batch = 8;
-  int64_t size = 256;
-  int64_t epochs = 3;
-  int64_t cache_mib = 2048;
+  int64_t threads = 2, batch = 8, size = 256, epochs = 3, cache_mib = 2048;
 };
-
-Settings read_settings(int argc, char** argv) {
-  Settings settings;
-  const std::map<std::string, int64_t*> numbers{{"--threads", &settings.threads},
-                                                {"--batch", &settings.batch},
-                                                {"--size", &settings.size},
-                                                {"--epochs", &settings.epochs},
-                                                {"--cache-mib", &settings.cache_mib}};
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const auto number = numbers.find(argv[i]);
-    if (number != numbers.end()) {
-      *number->second = std::atoll(argv[i + 1]);
-    } else if (std::string(argv[i]) == "--root") {
-      settings.root = argv[i + 1];
-    } else {
-      throw_usage_error(fmt::format("unknown option {}", in_quotes(argv[i])));
-    }
-  }
-  if (settings.root.empty() || settings.threads < 1 || settings.batch < 1 || settings.size < 1) {
-    throw_usage_error("bench_loader --root kaggle_3m [--threads 2] [--batch 8] [--size 256] [--epochs 3] [--cache-mib 2048]");
-  }
-  return settings;
-}
 
 datasets::AugmentOptions augmentation() {
   datasets::AugmentOptions options;
@@ -69,50 +41,66 @@ datasets::AugmentOptions augmentation() {
   return options;
 }
 
-void measure(const datasets::Source& source, const Settings& settings, int64_t workers) {
+/// Seconds and images of one epoch.
+std::pair<double, int64_t> run_epoch(datasets::Loader& loader, int64_t epoch) {
+  const auto start = std::chrono::steady_clock::now();
+  int64_t images = 0;
+  loader.start_epoch(epoch);
+  while (const auto batch = loader.next()) images += batch->count();
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), images};
+}
+
+void time_epochs(const datasets::Source& source, const Arguments& arguments, int64_t workers) {
   datasets::LoaderOptions options;
-  options.batch = settings.batch;
+  options.batch = arguments.batch;
   options.workers = workers;
   options.prefetch = 2 * workers;  // as many as the peer's loader keeps
-  options.size = settings.size;
+  options.size = arguments.size;
   options.shuffle = true;
-  std::vector<int64_t> indices;
-  for (size_t i = 0; i < source.cases().size(); ++i) indices.push_back(static_cast<int64_t>(i));
-  const auto cache = std::make_shared<datasets::SampleCache>(source, static_cast<size_t>(settings.cache_mib) << 20);
+  std::vector<int64_t> indices(source.cases().size());
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto cache = std::make_shared<datasets::SampleCache>(source, static_cast<size_t>(arguments.cache_mib) << 20);
   datasets::Loader loader(cache, source, indices, options, {}, augmentation());
-  for (int64_t epoch = 0; epoch < settings.epochs; ++epoch) {
-    const auto start = std::chrono::steady_clock::now();
-    int64_t images = 0;
-    loader.start_epoch(epoch);
-    while (const auto batch = loader.next()) images += batch->count();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const double each_ms = 1e3 * seconds / static_cast<double>(images);
-    std::cout << nlohmann::ordered_json{{"what", "loader"},
-                                        {"median_ms", each_ms},
-                                        {"min_ms", each_ms},
-                                        {"max_ms", each_ms},
-                                        {"n", 1},
-                                        {"per", "image"},
-                                        {"epoch", epoch},
-                                        {"workers", workers},
-                                        {"images", images},
-                                        {"images_per_s", static_cast<double>(images) / seconds},
-                                        {"cache_mib", settings.cache_mib}}
-                     .dump()
-              << std::endl;
+  for (int64_t epoch = 0; epoch < arguments.epochs; ++epoch) {
+    const auto [seconds, images] = run_epoch(loader, epoch);
+    print_times("loader", {seconds / static_cast<double>(images)},
+                {{"per", "image"},
+                 {"epoch", epoch},
+                 {"workers", workers},
+                 {"images", images},
+                 {"images_per_s", static_cast<double>(images) / seconds},
+                 {"cache_mib", arguments.cache_mib}});
   }
 }
 
-}  // namespace
+void add_options(CLI::App& app, Arguments& a) {
+  app.add_option("--root", a.root, "folder of LGG patients")->required();
+  app.add_option("--threads", a.threads, "workers")->check(CLI::PositiveNumber);
+  app.add_option("--batch", a.batch, "images at once")->check(CLI::PositiveNumber);
+  app.add_option("--size", a.size, "side of the images")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", a.epochs, "measured epochs")->check(CLI::PositiveNumber);
+  app.add_option("--cache-mib", a.cache_mib, "memory for decoded slices; 0: none")->check(CLI::NonNegativeNumber);
+}
 
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Slices a second that the loader delivers");
+  add_options(app, arguments);
+  CLI11_PARSE(app, argc, argv);
   try {
-    const Settings settings = read_settings(argc, argv);
-    const auto source = datasets::make_lgg({.root = settings.root});
-    for (const int64_t workers : std::set<int64_t>{1, settings.threads}) measure(*source, settings, workers);
+    const auto source = datasets::make_lgg({.root = arguments.root});
+    for (const int64_t workers : std::set<int64_t>{1, arguments.threads}) time_epochs(*source, arguments, workers);
   } catch (const Error& error) {
-    std::cerr << error.what() << '\n';
+    std::cerr << error.what() << "\n";
     return error.exit_code();
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace larmor::bench
+
+int main(int argc, char** argv) {
+  larmor::keep_memory();
+  return larmor::bench::run(argc, argv);
 }
