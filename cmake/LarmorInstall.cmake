@@ -31,9 +31,13 @@ install(FILES "${PROJECT_BINARY_DIR}/larmorConfig.cmake" "${PROJECT_BINARY_DIR}/
 install(DIRECTORY configs/ DESTINATION ${LARMOR_CONFIGS_DIR} FILES_MATCHING PATTERN "*.yaml")
 install(FILES LICENSE THIRD_PARTY.md README.md CHANGELOG.md DESTINATION share/doc/larmor OPTIONAL)
 
+if(LARMOR_INSTALL_LIBTORCH)
+  set(_libtorch_rpath "$ORIGIN/../lib/libtorch/torch/lib;$ORIGIN/../lib/libtorch/nvidia/cu13/lib")
+else()
+  set(_libtorch_rpath "${LibTorch_RUNTIME_DIRS}")
+endif()
 if(TARGET larmor)
-  set_target_properties(larmor PROPERTIES INSTALL_RPATH
-    "$ORIGIN/../lib;$ORIGIN/../lib/libtorch/torch/lib;$ORIGIN/../lib/libtorch/nvidia/cu13/lib;${LibTorch_RUNTIME_DIRS}")
+  set_target_properties(larmor PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;${_libtorch_rpath}")
   install(TARGETS larmor RUNTIME DESTINATION bin)
 endif()
 if(TARGET larmor_cuda_plugin)
