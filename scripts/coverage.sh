@@ -10,16 +10,18 @@ build coverage
 find "$folder" -name '*.gcda' -delete
 (cd "$folder" && ctest --output-on-failure --no-tests=error "$@") >&2 || fail 1 "tests failed"
 
-# gcov prints "File 'x'" and "Lines executed:p% of n" per source file; headers come once per unit, the best count of each is kept.
+# gcov (a part of GCC) prints "File 'x'" and "Lines executed:p% of n" per source file; headers come once per unit, the best count of
+# each is kept. Where ccache compiled, paths are relative to the build folder.
 cd "$folder"
 find . -name '*.gcda' -path '*/larmor_*' -print0 | xargs -0 gcov --no-output --preserve-paths 2>/dev/null |
   awk -v root="$LARMOR_SOURCE/" '
     /^File / {
       file = substr($0, 7, length($0) - 7)
-      ours = index(file, root) == 1
-      if (ours) file = substr(file, length(root) + 1)
-      if (file ~ /^(tests|build)\//) ours = 0
+      ours = index(file, root) == 1 || sub(/^\.\.\/\.\.\//, "", file)
+      if (index(file, root) == 1) file = substr(file, length(root) + 1)
+      if (file ~ /^(tests|build|\.\.)\//) ours = 0
     }
+    /^No executable lines/ { ours = 0 }
     /^Lines executed/ && ours {
       split($0, part, /[:% ]+/)
       lines = part[5]
