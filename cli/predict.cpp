@@ -14,6 +14,7 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/tensors.h"
+#include "datasets/lgg.h"
 #include "eval/decode.h"
 #include "eval/predict_slices.h"
 #include "eval/predictor.h"
@@ -38,6 +39,7 @@ struct Setup {
   train::Recipe recipe;
   std::unique_ptr<eval::Task> task;
   eval::SegmentationOptions segmentation;
+  std::vector<int64_t> channels;  ///< of a slice file, in the order of training; empty: all
 };
 
 eval::SegmentationOptions read_segmentation(const train::Recipe& recipe) {
@@ -49,48 +51,74 @@ eval::SegmentationOptions read_segmentation(const train::Recipe& recipe) {
   return options;
 }
 
+/// What of a slice file the network was trained on, where the source says so; else empty: all channels.
+std::vector<int64_t> slice_channels(const train::Recipe& recipe) {
+  if (recipe.data.source != "lgg") return {};
+  datasets::LggOptions options;
+  Problems problems;
+  datasets::options_of(options).read(recipe.data.options, problems, "data.");
+  problems.throw_if_any();
+  return datasets::lgg_channels(options.channels);
+}
+
+void require_allowed(const PredictOptions& options) {
+  if (options.weights.empty()) throw_usage_error("predict: no weights given (larmor help predict)");
+  if (options.batch < 1) throw_usage_error(fmt::format("--batch: {} is not allowed; must be >= 1", options.batch));
+  if (options.size < 0) throw_usage_error(fmt::format("--size: {} is not allowed; must be >= 0", options.size));
+  if (options.threshold < 0 || options.threshold > 1) {
+    throw_usage_error(fmt::format("--threshold: {:g} is not allowed; must be in [0, 1]", options.threshold));
+  }
+}
+
 void apply(const PredictOptions& options, Setup& setup) {
   if (!options.tta.empty()) setup.recipe.eval.tta = options.tta;
   if (!options.merge.empty()) setup.recipe.eval.merge = options.merge;
   if (!options.merge_of.empty()) setup.recipe.eval.merge_of = options.merge_of;
   if (options.size > 0) setup.recipe.data.size = options.size;
   if (options.largest_component) setup.segmentation.largest_component = true;
-  if (std::isnan(options.threshold)) return;
-  if (options.threshold < 0 || options.threshold > 1)
-    throw_usage_error(fmt::format("--threshold: {:g} is not allowed; must be in [0, 1]", options.threshold));
-  setup.segmentation.threshold = options.threshold;
+  if (!std::isnan(options.threshold)) setup.segmentation.threshold = options.threshold;
 }
 
 Setup make_setup(const PredictOptions& options) {
-  if (options.weights.empty()) throw_usage_error("predict: no weights given (larmor help predict)");
-  if (options.batch < 1) throw_usage_error(fmt::format("--batch: {} is not allowed; must be >= 1", options.batch));
+  const std::vector<train::TrainedNetwork> members = train::load_ensemble(options.weights, options.recipe);
   Setup setup;
-  for (const std::string& weights : options.weights) {
-    train::TrainedNetwork trained = train::load_trained(weights, options.recipe);
-    if (setup.networks.empty()) setup.recipe = trained.recipe;
-    setup.networks.push_back(std::move(trained.network));
-  }
+  for (const train::TrainedNetwork& member : members) setup.networks.push_back(member.network);
+  setup.recipe = members[0].recipe;
   setup.segmentation = read_segmentation(setup.recipe);
+  setup.channels = slice_channels(setup.recipe);
   apply(options, setup);
   setup.task = eval::make_segmentation(setup.segmentation, setup.networks[0]->info().classes);
   return setup;
 }
 
-void require_channels(const PredictCase& one, const CaseSize& size, int64_t wanted) {
-  if (size.channels == wanted) return;
-  throw_data_error(fmt::format("{}: channels: {}, but the network takes {}", one.files[0].string(), size.channels, wanted));
+/// True where the source's own choice of channels applies to a case.
+bool is_chosen_from(const PredictCase& one, const CaseSize& size, const std::vector<int64_t>& channels) {
+  const bool has_them = std::all_of(channels.begin(), channels.end(), [&](int64_t channel) { return channel < size.channels; });
+  return !one.is_volume && !channels.empty() && has_them;
+}
+
+/// The case's size when it fits the network.
+CaseSize checked_size(const PredictCase& one, const Setup& setup) {
+  const CaseSize size = size_of(one);
+  const int64_t wanted = setup.networks[0]->info().in_channels;
+  const auto given = is_chosen_from(one, size, setup.channels) ? static_cast<int64_t>(setup.channels.size()) : size.channels;
+  if (given != wanted) throw_data_error(fmt::format("{}: channels: {}, but the network takes {}", one.files[0].string(), given, wanted));
+  return size;
+}
+
+bool is_below(const fs::path& folder, const fs::path& root) {
+  return std::mismatch(root.begin(), root.end(), folder.begin(), folder.end()).first == root.end();
 }
 
 /// Source data is never written to.
-void require_apart(const std::string& input, const std::string& output) {
-  if (output.empty()) throw_usage_error("--output: say where the results go");
-  if (!fs::exists(input)) return;
-  const fs::path source = fs::is_directory(input) ? fs::canonical(input) : fs::canonical(input).parent_path();
-  const fs::path target = fs::weakly_canonical(fs::absolute(output) / "x").parent_path();
-  const auto [end, ignored] = std::mismatch(source.begin(), source.end(), target.begin(), target.end());
-  if (fs::is_directory(input) ? end == source.end() : source == target) {
-    throw_usage_error(fmt::format("--output: {} is in the input's folder; choose another, source data is never written to", output));
+void require_apart(const std::vector<PredictCase>& cases, const PredictOptions& options) {
+  const fs::path target = fs::weakly_canonical(fs::absolute(options.output) / "x").parent_path();
+  bool is_source = fs::is_directory(options.input) && is_below(target, fs::canonical(options.input));
+  for (const PredictCase& one : cases) {
+    for (const fs::path& file : one.files) is_source = is_source || fs::canonical(file).parent_path() == target;
   }
+  if (!is_source) return;
+  throw_usage_error(fmt::format("--output: {} is in the input's folder; choose another, source data is never written to", options.output));
 }
 
 CaseResults decode(std::vector<at::Tensor> probabilities, const SliceStack& stack, const eval::SegmentationOptions& options) {
@@ -111,7 +139,8 @@ int64_t count_positive(const std::vector<imaging::Image>& masks) {
 PredictedCase predict_case(eval::Predictor& predictor, const PredictCase& one, const Setup& setup, const PredictOptions& options,
                            const std::function<void(int64_t)>& on_progress) {
   const auto start = Clock::now();
-  const SliceStack stack = load_case(one);
+  SliceStack stack = load_case(one);
+  if (is_chosen_from(one, size_of(one), setup.channels)) select_channels(stack, setup.channels);
   const eval::SliceOptions slices{setup.recipe.data.size, options.batch, setup.recipe.data.normalise};
   const CaseResults results = decode(eval::predict_slices(predictor, stack.slices, slices, on_progress), stack, setup.segmentation);
   PredictedCase predicted{one.name, static_cast<int64_t>(stack.slices.size()), count_positive(results.masks), 0, {}};
@@ -146,16 +175,14 @@ void print_summary(const std::vector<PredictedCase>& cases, const std::string& o
 }  // namespace
 
 std::vector<PredictedCase> predict_cases(const PredictOptions& options, const GlobalOptions& global) {
-  require_apart(options.input, options.output);
+  require_allowed(options);
+  if (options.output.empty()) throw_usage_error("--output: say where the results go");
   const std::vector<PredictCase> cases = find_cases(options.input);
+  require_apart(cases, options);
   const Setup setup = make_setup(options);
   eval::Predictor predictor(setup.networks, *setup.task, setup.recipe.eval, at::Device(global.device));
   int64_t total = 0, done = 0;
-  for (const PredictCase& one : cases) {
-    const CaseSize size = size_of(one);
-    require_channels(one, size, predictor.info().in_channels);
-    total += size.slices;
-  }
+  for (const PredictCase& one : cases) total += checked_size(one, setup).slices;
   ProgressBar bar("predict", total, global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   std::vector<PredictedCase> predicted;
   for (const PredictCase& one : cases) {
@@ -175,6 +202,7 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
 }
 
 void predict_tensor(const PredictOptions& options, const GlobalOptions& global) {
+  require_allowed(options);
   if (options.weights.size() > 1) throw_usage_error("predict: logits of a tensor file come from one network; give one");
   if (!is_tensor_file(options.output)) throw_usage_error("--output: " + options.output + ": logits are written to a .safetensors file");
   const SafetensorsFile file = SafetensorsFile::open(options.input);
@@ -223,9 +251,12 @@ Command predict_command() {
       "are, others are scaled per case and channel (0.5 to 99.5 percentile of the non-zero values). A .safetensors input passes its tensor "
       "`input` (N x C x H x W, float32) through the network untouched and writes `logits`.";
   command.examples = {
-      {"larmor predict runs/quickstart/seed-0 --input phantom/kaggle_3m/TCGA_PH_0001_19000101 --output masks", "all slices of a patient"},
-      {"larmor predict runs/quickstart/seed-0 --input phantom/kaggle_3m --output masks --tta d4 --largest-component", "a whole data set"},
-      {"larmor predict best.safetensors --input t1.nii.gz,t1ce.nii.gz,flair.nii.gz --output masks", "three sequences as channels"}};
+      {"larmor predict runs/quickstart/seed-0 --input phantom/TCGA_PH_0001_20000101 --output masks", "all slices of a patient"},
+      {"larmor predict runs/quickstart/seed-0 --input phantom --output masks --tta d4 --largest-component", "a whole data set"},
+      {"larmor predict runs/quickstart/seed-0/checkpoints/best.safetensors --input "
+       "phantom/TCGA_PH_0001_20000101/TCGA_PH_0001_20000101_9.tif "
+       "--output masks",
+       "one slice, from a checkpoint"}};
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<PredictOptions>();
     arguments.positionals("weights", options->weights, "run, checkpoint or SMP folder; several form an ensemble", true);

@@ -272,13 +272,8 @@ Image volume_of(const std::vector<Image>& slices, const SliceStack& stack) {
 /// What a screen can show: RGB and grey as they are, of other channel counts the first.
 Image shown(const Image& slice) {
   if (slice.channels == 1 || slice.channels == 3) return imaging::to_rgb(slice);
-  Image first = Image::make(slice.size, 1, slice.type);
-  const size_t value = imaging::size_of(slice.type);
-  for (int64_t i = 0; i < slice.voxels(); ++i) {
-    std::memcpy(first.bytes.data() + static_cast<size_t>(i) * value, slice.bytes.data() + static_cast<size_t>(i * slice.channels) * value,
-                value);
-  }
-  return imaging::to_rgb(first);
+  constexpr std::array<int64_t, 1> kFirst = {0};
+  return imaging::to_rgb(imaging::select_channels(slice, kFirst));
 }
 
 std::string overlay_png(const Image& slice, const Image& mask) {
@@ -413,6 +408,10 @@ CaseSize size_of(const PredictCase& one) {
   CaseSize size{0, headers[0].size[static_cast<size_t>(imaging::order_to_lps(headers[0].geometry).source[2])]};
   for (const imaging::ImageHeader& header : headers) size.channels += header.channels;
   return size;
+}
+
+void select_channels(SliceStack& stack, const std::vector<int64_t>& channels) {
+  for (Image& slice : stack.slices) slice = imaging::select_channels(std::move(slice), channels);
 }
 
 SliceStack load_case(const PredictCase& one) { return one.is_volume ? load_volume(one) : load_slices(one); }

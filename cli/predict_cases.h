@@ -43,6 +43,9 @@ struct SliceStack {
   imaging::AxisOrder order;      ///< from the stored axes to axial slices
 };
 
+/// Keeps these channels of every slice, in this order.
+void select_channels(SliceStack& stack, const std::vector<int64_t>& channels);
+
 /// Reads headers only: channels in all and the number of slices. Error (data) when files of a case do not fit each other.
 struct CaseSize {
   int64_t channels = 0;

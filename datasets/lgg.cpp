@@ -195,12 +195,8 @@ class LggSource final : public Source {
   bool is_phantom_ = false;
 };
 
-LggSource::LggSource(const LggOptions& options) : options_(options), root_(find_root(options.root)) {
-  for (const std::string& channel : options_.channels) {
-    const auto place = std::find(kSequences.begin(), kSequences.end(), channel);
-    LARMOR_ASSERT(place != kSequences.end());
-    picked_.push_back(place - kSequences.begin());
-  }
+LggSource::LggSource(const LggOptions& options)
+    : options_(options), root_(find_root(options.root)), picked_(lgg_channels(options.channels)) {
   std::error_code ignored;
   is_phantom_ = fs::exists(root_ / kPhantomMarker, ignored);
   std::vector<Refusal> refusals;
@@ -384,25 +380,12 @@ Image LggSource::read(const std::string& file, int64_t channels) const {
   return image;
 }
 
-/// Keeps the wanted channels of an interleaved image.
-Image pick_channels(Image image, const std::vector<int64_t>& picked) {
-  if (picked == std::vector<int64_t>{0, 1, 2}) return image;
-  Image result = Image::make(image.size, static_cast<int64_t>(picked.size()), image.type);
-  result.geometry = image.geometry;
-  const uint8_t* from = image.data<uint8_t>();
-  uint8_t* to = result.data<uint8_t>();
-  for (int64_t i = 0; i < image.voxels(); ++i, from += kStoredChannels) {
-    for (const int64_t channel : picked) *to++ = from[channel];
-  }
-  return result;
-}
-
 RawSample LggSource::load(int64_t index) const {
   LARMOR_ASSERT(index >= 0 && index < static_cast<int64_t>(cases_.size()));
   const SliceFiles& files = files_[static_cast<size_t>(index)];
   const CaseKey& key = cases_[static_cast<size_t>(index)].key;
   try {
-    RawSample sample{key, pick_channels(read(files.image, kStoredChannels), picked_), read(files.mask, 1)};
+    RawSample sample{key, imaging::select_channels(read(files.image, kStoredChannels), picked_), read(files.mask, 1)};
     // Both were compared when the folder was opened; they may have changed since.
     if (sample.image.size != sample.label.size) throw_data_error(files.mask + ": is not of its image's size any more");
     uint8_t* label = sample.label.data<uint8_t>();
@@ -421,6 +404,17 @@ std::string LggSource::fingerprint() const {
 }
 
 }  // namespace
+
+std::vector<int64_t> lgg_channels(const std::vector<std::string>& sequences) {
+  std::vector<int64_t> channels;
+  for (const std::string& sequence : sequences) {
+    const auto place = std::find(kSequences.begin(), kSequences.end(), sequence);
+    if (place == kSequences.end())
+      throw_usage_error(unknown_name_message("sequence", sequence, {kSequences.begin(), kSequences.end()}, ""));
+    channels.push_back(place - kSequences.begin());
+  }
+  return channels;
+}
 
 OptionTable options_of(LggOptions& options) {
   OptionTable table;

@@ -33,4 +33,7 @@ OptionTable options_of(LggOptions& options);
 std::unique_ptr<Source> make_lgg(const LggOptions& options);
 void register_lgg(Registry& registry);
 
+/// Where these sequences stand in a slice's file: {"FLAIR"} → {1}. Error (usage) for an unknown name.
+std::vector<int64_t> lgg_channels(const std::vector<std::string>& sequences);
+
 }  // namespace larmor::datasets

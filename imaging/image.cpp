@@ -41,6 +41,13 @@ void with_type(PixelType type, Action action) {
   }
 }
 
+bool is_identity(std::span<const int64_t> channels, int64_t count) {
+  for (size_t i = 0; i < channels.size(); ++i) {
+    if (channels[i] != static_cast<int64_t>(i)) return false;
+  }
+  return static_cast<int64_t>(channels.size()) == count;
+}
+
 }  // namespace
 
 size_t size_of(PixelType type) {
@@ -94,6 +101,21 @@ Image convert(const Image& image, PixelType type) {
     });
   });
   return result;
+}
+
+Image select_channels(Image image, std::span<const int64_t> channels) {
+  for (const int64_t channel : channels) LARMOR_ASSERT(0 <= channel && channel < image.channels);
+  if (is_identity(channels, image.channels)) return image;
+  Image selected = Image::make(image.size, static_cast<int64_t>(channels.size()), image.type);
+  selected.geometry = image.geometry;
+  with_type(image.type, [&]<class T>(T*) {
+    const T* from = image.data<T>();
+    T* to = selected.data<T>();
+    for (int64_t i = 0; i < image.voxels(); ++i, from += image.channels) {
+      for (const int64_t channel : channels) *to++ = from[channel];
+    }
+  });
+  return selected;
 }
 
 Image slice_of(const Image& volume, int64_t z) {

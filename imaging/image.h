@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,8 @@ struct Image {
 
 /// A copy with another pixel type; values are rounded (halves to even) and saturated, never wrapped; NaN becomes 0.
 Image convert(const Image& image, PixelType type);
+/// The channels at these indices, in this order; they may repeat.
+Image select_channels(Image image, std::span<const int64_t> channels);
 /// One slice z as a 2-D image (keeps in-plane geometry).
 Image slice_of(const Image& volume, int64_t z);
 

@@ -17,25 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Everything of the data section that decides what a network sees.
-ConfigNode input_of(const Recipe& recipe) {
-  const ConfigNode tree = portable_config(recipe);
-  ConfigNode input = *tree.find("data");
-  for (const char* key : {"split", "batch", "evaluation_batch", "sampling", "positive_share", "drop_last", "augment"}) {
-    std::erase_if(input.entries, [key](const auto& entry) { return entry.first == key; });
-  }
-  return input;
-}
-
-void require_same_input(const std::vector<TrainedNetwork>& members) {
-  for (size_t i = 1; i < members.size(); ++i) {
-    const std::vector<std::string> different = differences(input_of(members[0].recipe), input_of(members[i].recipe));
-    if (different.empty()) continue;
-    throw_usage_error(
-        fmt::format("ensemble: {} sees other inputs than {}: data.{}", members[i].file.string(), members[0].file.string(), different[0]));
-  }
-}
-
 const std::vector<int64_t>& side_of(const datasets::Split& split, const std::string& name) {
   if (name == "train") return split.train;
   return name == "test" ? split.test : split.validation;
@@ -98,14 +79,6 @@ eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const 
   return scored;
 }
 
-std::vector<TrainedNetwork> load_members(const EvaluateRequest& request) {
-  LARMOR_ASSERT(!request.weights.empty());
-  std::vector<TrainedNetwork> members;
-  for (const std::string& weights : request.weights) members.push_back(load_trained(weights, request.recipe));
-  require_same_input(members);
-  return members;
-}
-
 eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe& recipe, const Dataset& dataset, const std::string& side,
                        const std::vector<int64_t>& cases) {
   const eval::SegmentationOptions options = segmentation_options(recipe);
@@ -124,7 +97,7 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
 
 Evaluated evaluate_run(const EvaluateRequest& request) {
   const std::string side = full_name(request.split);
-  const std::vector<TrainedNetwork> members = load_members(request);
+  const std::vector<TrainedNetwork> members = load_ensemble(request.weights, request.recipe);
   Recipe recipe = adjusted(members[0].recipe, request);
   Dataset dataset = open_dataset(recipe);
   const std::vector<int64_t> cases = side_of(dataset.split, side);

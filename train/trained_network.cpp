@@ -1,5 +1,7 @@
 #include "train/trained_network.h"
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 #include "models/registry.h"
 #include "models/weights/weights.h"
@@ -55,6 +57,25 @@ Found find_weights(const fs::path& where, const std::string& recipe_file) {
   throw_usage_error(where.string() + ": neither a run (checkpoints/best.safetensors) nor an SMP folder (config.json, model.safetensors)");
 }
 
+/// Everything of the data section that decides what a network sees.
+ConfigNode input_of(const Recipe& recipe) {
+  const ConfigNode tree = portable_config(recipe);
+  ConfigNode input = *tree.find("data");
+  for (const char* key : {"split", "batch", "evaluation_batch", "sampling", "positive_share", "drop_last", "augment"}) {
+    std::erase_if(input.entries, [key](const auto& entry) { return entry.first == key; });
+  }
+  return input;
+}
+
+void require_same_input(const std::vector<TrainedNetwork>& members) {
+  for (size_t i = 1; i < members.size(); ++i) {
+    const std::vector<std::string> different = differences(input_of(members[0].recipe), input_of(members[i].recipe));
+    if (different.empty()) continue;
+    throw_usage_error(
+        fmt::format("ensemble: {} sees other inputs than {}: data.{}", members[i].file.string(), members[0].file.string(), different[0]));
+  }
+}
+
 }  // namespace
 
 bool is_run_folder(const fs::path& folder) { return fs::is_directory(folder / "checkpoints") || fs::exists(RunFolder(folder).recipe()); }
@@ -68,6 +89,14 @@ TrainedNetwork load_trained(const fs::path& where, const std::string& recipe) {
   models::load_state(*trained.network, found.tensors, found.file.string());
   trained.network->eval();
   return trained;
+}
+
+std::vector<TrainedNetwork> load_ensemble(const std::vector<std::string>& members, const std::string& recipe) {
+  LARMOR_ASSERT(!members.empty());
+  std::vector<TrainedNetwork> networks;
+  for (const std::string& member : members) networks.push_back(load_trained(member, recipe));
+  require_same_input(networks);
+  return networks;
 }
 
 }  // namespace larmor::train

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "models/segmenter.h"
 #include "train/recipe.h"
@@ -20,6 +21,9 @@ struct TrainedNetwork {
 /// own model section. Bare weights need it.
 /// Error (usage): no weights there, no recipe to be had. Error (data): torn, or weights of another network.
 TrainedNetwork load_trained(const std::filesystem::path& where, const std::string& recipe = "");
+
+/// The members of an ensemble, one or more. Error (usage): a member that sees other inputs than the first (size, channels, normalisation).
+std::vector<TrainedNetwork> load_ensemble(const std::vector<std::string>& members, const std::string& recipe = "");
 
 /// True for a folder made by `train`.
 bool is_run_folder(const std::filesystem::path& folder);

@@ -131,6 +131,24 @@ TEST_F(PredictSlow, AnisotropicVolumesInAnyAxisOrder) {
   for (int64_t i = 0; i < back.voxels(); ++i) ASSERT_NEAR(back.data<float>()[i], probabilities[0].data<float>()[i], 1e-5);
 }
 
+/// A network of one sequence finds it in the slice's file.
+TEST_F(PredictSlow, ChannelsAreThoseOfTraining) {
+  const std::string recipe = larmor::testing::tiny_recipe(folder_ / "data");
+  const size_t model = recipe.find("model: {");
+  const std::string flair =
+      recipe.substr(0, model) + "  channels: [FLAIR]\n" + recipe.substr(model, 8) + "in_channels: 1, " + recipe.substr(model + 8);
+  larmor::testing::write_tiny_run(folder_ / "flair", flair, 1);
+  const fs::path slice = folder_ / "data" / larmor::testing::tiny_patient(0) / (larmor::testing::tiny_patient(0) + "_2.tif");
+  const std::vector<int64_t> second = {1};
+  imaging::write_image(folder_ / "second.png", imaging::select_channels(imaging::read_image(slice), second));
+  PredictOptions options = options_for(slice.string(), "flair-of-three");
+  options.weights = {(folder_ / "flair").string()};
+  const Image chosen = imaging::read_image(predict(options)[0].files[1]);
+  options.input = (folder_ / "second.png").string();
+  options.output = (folder_ / "flair-alone").string();
+  EXPECT_EQ(imaging::read_image(predict(options)[0].files[1]).bytes, chosen.bytes);
+}
+
 TEST_F(PredictSlow, ADamagedSliceLeavesNothingOfItsCase) {
   fs::copy(folder_ / "data" / larmor::testing::tiny_patient(0), folder_ / "damaged", fs::copy_options::recursive);
   const fs::path victim = folder_ / "damaged" / (larmor::testing::tiny_patient(0) + "_3.tif");

@@ -65,6 +65,7 @@ TEST(Lgg, ChannelsArePickedInTheOrderAsked) {
   const std::vector<std::pair<Texts, std::vector<int64_t>>> cases{
       {{"T1", "T1CE", "FLAIR"}, {0, 2, 1}}, {{"FLAIR"}, {1}}, {{"FLAIR", "FLAIR", "FLAIR"}, {1, 1, 1}}};
   for (const auto& [names, places] : cases) {
+    EXPECT_EQ(lgg_channels(names).size(), names.size());
     const auto source = make_lgg({.root = root.string(), .channels = names});
     EXPECT_EQ(source->channels(), static_cast<int64_t>(names.size()));
     EXPECT_EQ(source->channel_names(), names);

@@ -61,6 +61,17 @@ RC_GTEST_PROP(ConvertTest, WideningAndBackIsTheIdentity, ()) {
   RC_ASSERT(convert(convert(image, PixelType::i32), PixelType::i16).bytes == image.bytes);
 }
 
+TEST(ChannelsTest, InAnyOrderAndRepeated) {
+  Image image = Image::make({2, 1, 1}, 3, PixelType::i16);
+  for (int64_t i = 0; i < image.elements(); ++i) image.data<int16_t>()[i] = static_cast<int16_t>(10 - i);
+  image.geometry.spacing_mm = {1, 2, 3};
+  const std::vector<int64_t> order = {2, 0, 0, 1}, same = {0, 1, 2}, one = {1};
+  EXPECT_EQ(values_of<int16_t>(select_channels(image, order)), (std::vector<int16_t>{8, 10, 10, 9, 5, 7, 7, 6}));
+  EXPECT_EQ(select_channels(image, order).geometry, image.geometry);
+  EXPECT_EQ(select_channels(image, same).bytes, image.bytes);
+  EXPECT_EQ(values_of<int16_t>(select_channels(image, one)), (std::vector<int16_t>{9, 6}));
+}
+
 TEST(SliceTest, TakesVoxelsAndPlace) {
   Image volume = Image::make({2, 3, 4}, 2, PixelType::u16);
   for (int64_t i = 0; i < volume.elements(); ++i) volume.data<uint16_t>()[i] = static_cast<uint16_t>(i);
