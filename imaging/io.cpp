@@ -57,6 +57,13 @@ void check_png(const fs::path& file, const Image& image) {
                   file.string(), image.depth(), to_string(image.type), image.channels));
 }
 
+void check_tiff(const fs::path& file, const Image& image) {
+  constexpr int64_t kMost = 65535;
+  if (image.depth() <= kMost && image.channels <= kMost) return;
+  throw_usage_error(
+      fmt::format("{}: TIFF holds at most {} slices and channels, not {} and {}", file.string(), kMost, image.depth(), image.channels));
+}
+
 }  // namespace
 
 ImageHeader read_header(const fs::path& file) {
@@ -99,6 +106,7 @@ void write_image(const fs::path& file, const Image& image) {
   LARMOR_ASSERT(image.elements() > 0 && image.bytes.size() == static_cast<size_t>(image.elements()) * size_of(image.type));
   switch (format_of(file)) {
     case Format::tiff:
+      check_tiff(file, image);
       return write_file_atomically(file, encode_tiff(image));
     case Format::png:
       check_png(file, image);

@@ -110,6 +110,9 @@ TEST(ImageFileError, FormatsThatCannotHoldTheImage) {
             "a.jpg: unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz");
   EXPECT_EQ(testing::usage_error([&] { write_image("a.png", floats); }),
             "a.png: PNG holds one slice of u8 or u16 with 1 or 3 channels, not 3 slices of f32 with 2; write .nii.gz or .tif");
+  const Image many = Image::make({1, 1, 1}, 70000, PixelType::u8);
+  EXPECT_EQ(testing::usage_error([&] { write_image("a.tif", many); }),
+            "a.tif: TIFF holds at most 65535 slices and channels, not 1 and 70000");
 }
 
 /// No file of this process may grow beyond `bytes` while it lives: what a full disk looks like to a writer.
