@@ -79,10 +79,15 @@ PredictCase sequences_case(const std::vector<std::string>& files) {
 /// Every image below `root`, in a fixed order, without the masks that lie beside images.
 std::vector<fs::path> images_below(const fs::path& root) {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root)) {
-    if (!entry.is_regular_file() || !imaging::has_known_extension(entry.path())) continue;
-    if (!split_name(entry.path()).first.ends_with("_mask")) files.push_back(entry.path());
+  std::error_code failed;
+  fs::path here = root;
+  for (fs::recursive_directory_iterator entry(root, failed), end; !failed && entry != end; entry.increment(failed)) {
+    here = entry->path();
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored) || !imaging::has_known_extension(here)) continue;
+    if (!split_name(here).first.ends_with("_mask")) files.push_back(here);
   }
+  if (failed) throw_data_error(fmt::format("{}: cannot be read: {}", here.string(), failed.message()));
   std::sort(files.begin(), files.end());
   return files;
 }

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -129,10 +131,14 @@ int fail(const std::string& message, ErrorKind kind) {
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error of the write, which says which file
   try {
     return dispatch(argc, argv);
   } catch (const Error& error) {
     return fail(error.what(), error.kind());
+  } catch (const std::filesystem::filesystem_error& error) {
+    const std::string place = error.path1().string();
+    return fail((place.empty() ? "" : place + ": ") + error.code().message(), ErrorKind::run);
   } catch (const std::bad_alloc&) {
     return fail("out of memory: lower data.batch, data.cache_mib or data.size", ErrorKind::run);
   } catch (const std::exception& error) {

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "core/config.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -31,6 +32,8 @@ struct ReproduceOptions {
   int64_t seeds = 0;
   bool dry_run = false, list = false;
 };
+
+constexpr size_t kDifferencesInMessage = 3;
 
 enum class RunState { missing, unfinished, not_evaluated, done };
 
@@ -59,9 +62,18 @@ std::string to_text(RunState state) {
 fs::path tables_folder() { return default_configs_folder() / "tables"; }
 
 std::vector<std::string> table_names() {
+  const fs::path folder = tables_folder();
+  std::error_code failed;
+  fs::directory_iterator entry(folder, failed);
+  if (failed) {
+    throw_usage_error(
+        fmt::format("{}: tables cannot be listed: {}; run it in the folder that holds configs/, or name the file of a table: larmor "
+                    "reproduce FILE.yaml",
+                    folder.string(), failed.message()));
+  }
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(tables_folder())) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  for (; entry != fs::directory_iterator(); ++entry) {
+    if (entry->path().extension() == ".yaml") names.push_back(entry->path().stem().string());
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -84,6 +96,28 @@ train::Recipe recipe_of(const report::TableRow& row, int64_t seed, const Reprodu
   if (!options.data.empty()) overrides.push_back("data.root=" + data_root(options.data));
   overrides.push_back(fmt::format("train.seed={}", seed));
   return train::read_recipe(row.recipe, overrides);
+}
+
+/// What decides a run's numbers: everything but texts.
+ConfigNode deciding_config(const train::Recipe& recipe) {
+  ConfigNode tree = train::portable_config(recipe);
+  std::erase_if(tree.entries, [](const auto& entry) { return entry.first == "description" || entry.first == "published"; });
+  return tree;
+}
+
+/// A run that was made from another recipe must not be counted in a row.
+void require_same_recipe(const report::TableRow& row, const report::TableRun& run, const ReproduceOptions& options) {
+  const train::Recipe wanted = recipe_of(row, run.seed, options);
+  const train::RunFolder folder(run.folder);
+  if (!folder.has_checkpoint()) return;
+  const train::Recipe stored = train::recipe_from(read_yaml(folder.recipe()), wanted.name);
+  std::vector<std::string> different = train::differences(deciding_config(stored), deciding_config(wanted));
+  if (different.empty()) return;
+  const size_t all = different.size();
+  different.resize(std::min(all, kDifferencesInMessage));
+  throw_usage_error(fmt::format(
+      "{}: made from another recipe than row '{}' is now ({}{}); give another folder with --runs, or remove this run", run.folder.string(),
+      row.name, fmt::join(different, "; "), all > different.size() ? fmt::format("; {} more", all - different.size()) : ""));
 }
 
 std::string command_of(const ReproduceOptions& options, int64_t seeds) {
@@ -156,6 +190,7 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
   const report::TableSpec spec = report::read_table_spec(find_table(options.table));
   const int64_t seeds = options.seeds > 0 ? options.seeds : spec.seeds;
   const std::vector<report::TableRun> runs = report::plan_runs(spec, seeds, fs::path(options.base) / "tables");
+  for (const report::TableRun& run : runs) require_same_recipe(spec.rows[run.row], run, options);
   if (options.dry_run) {
     print_plan(spec, runs, std::cout);
     return 0;
@@ -182,7 +217,8 @@ Command reproduce_command() {
       "Trains and evaluates what is missing of a table (a YAML file below configs/tables: rows, recipes, seeds, published values), resumes "
       "what "
       "was cut, and prints mean and spread over seeds, a confidence interval over patients, the difference from the reference row with a "
-      "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row.";
+      "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row. A run that was made "
+      "from another recipe is refused.";
   command.examples = {
       {"larmor reproduce --list", "the tables that can be re-run"},
       {"larmor reproduce lgg-optimizers --data phantom --dry-run", "what would be run"},

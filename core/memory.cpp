@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>  // before the test of __GLIBC__: the C library's own headers define it
+#include <new>
+#include <string_view>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -41,6 +43,12 @@ void keep_memory() {
   mallopt(M_TRIM_THRESHOLD, -1);  // never
   reserve_huge_pages();
 #endif
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  const std::string_view text = error.what();
+  return text.find("out of memory") != std::string_view::npos || text.find("allocate memory") != std::string_view::npos;
 }
 
 }  // namespace larmor

@@ -1,5 +1,6 @@
-// Keeps freed memory in the process.
+// Memory: freed memory stays in the process; a lack of it is recognised.
 #pragma once
+#include <exception>
 
 namespace larmor {
 
@@ -7,5 +8,8 @@ namespace larmor {
 /// taken again at each layer; with glibc's defaults every large one costs fresh, zeroed pages (a tenth to a half of the time of
 /// LinkNet). Call it first thing in main, before the first large allocation. Does nothing where the C library has no such switch.
 void keep_memory();
+
+/// True for std::bad_alloc and for the errors of LibTorch's allocators (host and CUDA), which only their texts tell apart.
+bool is_out_of_memory(const std::exception& error);
 
 }  // namespace larmor

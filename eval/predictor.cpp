@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 
 namespace larmor::eval {
 
@@ -44,6 +45,15 @@ void require_sides_kept(const Task& task, const std::string& tta, const std::vec
 void move_to(models::Segmenter& network, at::Device device) {
   const NamedTensors parameters = network.named_parameters();
   if (!parameters.empty() && parameters[0].second.device() != device) network.to(device);
+}
+
+/// In a handler of `error` only.
+[[noreturn]] void rethrow_out_of_memory(const c10::Error& error, const at::Tensor& image, size_t views) {
+  if (!is_out_of_memory(error)) throw;
+  throw_run_error(
+      fmt::format("out of memory at batch {} of {}x{}{}: lower the batch (--batch, data.evaluation_batch), "
+                  "eval.images_at_once or data.size",
+                  image.size(0), image.size(2), image.size(3), views > 1 ? fmt::format(" in {} views", views) : ""));
 }
 
 }  // namespace
@@ -96,6 +106,14 @@ at::Tensor Predictor::merged_probabilities(models::Segmenter& network, const at:
 }
 
 Prediction Predictor::predict(const at::Tensor& image) {
+  try {
+    return predict_batch(image);
+  } catch (const c10::Error& error) {
+    rethrow_out_of_memory(error, image, views_.size());
+  }
+}
+
+Prediction Predictor::predict_batch(const at::Tensor& image) {
   const c10::InferenceMode inference;
   const at::Tensor input = image.to(device_);
   Prediction prediction;
@@ -114,7 +132,11 @@ Prediction Predictor::predict(const at::Tensor& image) {
 at::Tensor Predictor::logits(const at::Tensor& image) {
   LARMOR_ASSERT(networks_.size() == 1);
   const c10::InferenceMode inference;
-  return networks_[0]->forward(image.to(device_)).to(at::kCPU).contiguous();
+  try {
+    return networks_[0]->forward(image.to(device_)).to(at::kCPU).contiguous();
+  } catch (const c10::Error& error) {
+    rethrow_out_of_memory(error, image, 1);
+  }
 }
 
 }  // namespace larmor::eval

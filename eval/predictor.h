@@ -41,6 +41,7 @@ class Predictor {
   const PredictorOptions& options() const { return options_; }
 
  private:
+  Prediction predict_batch(const at::Tensor& image);
   /// Probabilities of one network, its views merged. `first_logits` receives the logits of the unchanged view.
   at::Tensor merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits);
   at::Tensor forward_in_pieces(models::Segmenter& network, const at::Tensor& stack);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -52,11 +53,11 @@ TrainState state_from_json(const std::string& text, const fs::path& file) {
     json.at("ema_updates").get_to(state.ema_updates);
     json.at("schedule").get_to(state.schedule);
     json.at("scaler").get_to(state.scaler);
-    return state;
-  } catch (const Json::exception&) {
-    throw_data_error(
-        fmt::format("{}: the training state in its metadata is damaged; start again or use another checkpoint", file.string()));
+    const bool is_possible = std::min({state.epoch, state.batch, state.step, state.loss_count, state.ema_updates}) >= 0;
+    if (is_possible && state.best_epoch >= -1) return state;
+  } catch (const Json::exception&) {  // as a state that cannot be
   }
+  throw_data_error(fmt::format("{}: the training state in its metadata is damaged; start again or use another checkpoint", file.string()));
 }
 
 /// Tensors as the writer wants them: on the CPU, contiguous.

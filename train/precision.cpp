@@ -69,9 +69,12 @@ std::string LossScaler::state() const {
 
 void LossScaler::load_state(const std::string& text) {
   if (!active_) return;
-  const nlohmann::json json = nlohmann::json::parse(text);
-  factor_ = json.value("factor", factor_);
-  good_steps_ = json.value("good_steps", good_steps_);
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const bool is_ours = json.is_object() && json.contains("factor") && json["factor"].is_number() && json.contains("good_steps") &&
+                       json["good_steps"].is_number_integer();
+  if (!is_ours) throw_data_error("the loss scaler's state is damaged, or was saved with another train.precision");
+  factor_ = json["factor"];
+  good_steps_ = json["good_steps"];
 }
 
 }  // namespace larmor::train

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/random.h"
 #include "eval/evaluate.h"
 #include "eval/predictor.h"
@@ -125,15 +126,35 @@ class Session {
       throw_usage_error(
           fmt::format("{}: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start", folder_.root().string()));
     }
-    const Checkpoint checkpoint = load_checkpoint(folder_.last());
+    const Checkpoint checkpoint = load_last();
     require_same_recipe(checkpoint);
     const std::string source = folder_.last().string();
     models::load_state(*network_, checkpoint.model, source);
     optimizer_->load_state(checkpoint.optimizer, source);
     state_ = checkpoint.state;
+    require_same_batches();
     schedule_->load_state(state_.schedule);
     scaler_.load_state(state_.scaler);
     if (ema_) ema_->load(checkpoint.ema, state_.ema_updates);
+  }
+
+  /// A torn checkpoint is refused, never replaced by an older state in silence.
+  Checkpoint load_last() const {
+    try {
+      return load_checkpoint(folder_.last());
+    } catch (const Error& error) {
+      const std::string weights = folder_.best().string();
+      throw_data_error(fmt::format("{}; nothing to resume from: start again with --overwrite{}", error.what(),
+                                   std::filesystem::exists(weights) ? ", or in another --run-dir with model.weights=" + weights : ""));
+    }
+  }
+
+  /// Data are not part of a checkpoint, and may have become fewer.
+  void require_same_batches() const {
+    if (state_.batch <= batches_per_epoch()) return;
+    throw_data_error(
+        fmt::format("{}: stopped after batch {} of an epoch, but these data give {} batches; resume with the data of the start",
+                    folder_.last().string(), state_.batch, batches_per_epoch()));
   }
 
   void require_same_recipe(const Checkpoint& checkpoint) const {
@@ -258,9 +279,7 @@ class Session {
 
   [[noreturn]] void rethrow_out_of_memory(const c10::Error& error, const datasets::Batch& batch) const {
     const std::string what = error.what_without_backtrace();
-    if (what.find("out of memory") == std::string::npos && what.find("allocate memory") == std::string::npos) {
-      throw_run_error(what.substr(0, what.find('\n')));
-    }
+    if (!is_out_of_memory(error)) throw_run_error(what.substr(0, what.find('\n')));
     throw_run_error(
         fmt::format("out of memory at batch {} of {}x{}: lower data.batch (train.accumulate keeps the batch per step) or data.size",
                     batch.shape[0], batch.shape[2], batch.shape[3]));

@@ -3,12 +3,14 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "imaging/io.h"
+#include "tests/support/errors.h"
 #include "tests/support/golden.h"
 
 namespace larmor::cli {
@@ -251,6 +253,20 @@ TEST(PredictCasesErrors, WholeMessages) {
   touch(root / "a.tif");
   EXPECT_EQ(message_of([&] { find_cases(folder); }),
             folder + "/a.png and " + folder + "/a.tif: their results would have the same name; rename one");
+}
+
+/// As nobody, for whom closed folders are closed.
+TEST(PredictCasesErrors, AClosedFolderIsNamed) {
+  const fs::path root = larmor::testing::make_temporary_folder("closed");
+  make_folder(root / "a");
+  fs::permissions(root, fs::perms::all);
+  fs::permissions(root / "a", fs::perms::none);
+  const bool is_root = ::geteuid() == 0;
+  ASSERT_EQ(is_root ? ::seteuid(65534) : 0, 0);
+  const std::string message = larmor::testing::data_error([&] { find_cases(root.string()); });
+  ASSERT_EQ(is_root ? ::seteuid(0) : 0, 0);
+  fs::permissions(root / "a", fs::perms::all);
+  EXPECT_EQ(message, (root / "a").string() + ": cannot be read: Permission denied");
 }
 
 TEST(PredictCasesErrors, CasesMustFitTogether) {

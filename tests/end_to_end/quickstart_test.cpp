@@ -26,6 +26,17 @@ class QuickstartEnd : public ::testing::Test {
     ASSERT_EQ(trained.exit_code, 0) << trained.err;
     result_ = nlohmann::json::parse(trained.out);
   }
+  /// The value of one aggregate in evaluation.json.
+  static double value_of(const nlohmann::json& stored, const std::string& tta, const std::string& metric) {
+    for (const auto& evaluation : stored["evaluations"]) {
+      if (evaluation["tta"] != tta) continue;
+      for (const auto& entry : evaluation["metrics"]) {
+        if (entry["name"] == metric) return entry["value"].get<double>();
+      }
+    }
+    return -1;
+  }
+
   static inline fs::path folder_;
   static inline nlohmann::json result_;
 };
@@ -45,6 +56,7 @@ TEST_F(QuickstartEnd, EvaluationOfTheBestWeightsRepeatsTheTrainersValue) {
   EXPECT_NE(evaluated.out.find("dice_patients"), std::string::npos);
   const auto stored = nlohmann::json::parse(read_file(folder_ / "run/evaluation.json"));
   EXPECT_NE(stored.dump().find("tta3"), std::string::npos);
+  EXPECT_EQ(value_of(stored, "none", "dice_patients"), result_["best_value"].get<double>());
   const ProcessResult reported = run_larmor({"report", "run"}, folder_);
   ASSERT_EQ(reported.exit_code, 0) << reported.err;
   const std::string html = read_file(folder_ / "run/report.html");

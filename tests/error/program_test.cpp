@@ -1,72 +1,22 @@
 // Every wrong use that a person is likely to make: one clear line, the right exit code, nothing left half-written.
-#include <gtest/gtest.h>
-
-#include <fstream>
+#include <dlfcn.h>
 
 #include "core/files.h"
-#include "tests/support/golden.h"
-#include "tests/support/process.h"
+#include "tests/error/fixture.h"
 
 namespace larmor::testing {
 namespace {
 
 namespace fs = std::filesystem;
 
-const char* const kRecipe =
-    "data:\n"
-    "  root: phantom\n"
-    "  split: {kind: kfold, folds: 3}\n"
-    "  size: 32\n"
-    "  batch: 2\n"
-    "model: {name: linknet}\n"
-    "train: {epochs: 1}\n";
-
-class ProgramError : public ::testing::Test {
+class ProgramError : public ErrorFixture {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = make_temporary_folder("error");
-    std::ofstream(folder_ / "a.yaml") << kRecipe;
-    const ProcessResult made = run_larmor({"phantom", "lgg", "phantom", "--patients", "3", "--slices", "5", "--size", "64"}, folder_);
-    ASSERT_EQ(made.exit_code, 0) << made.err;
-  }
-
   void TearDown() override { EXPECT_FALSE(fs::exists(folder_ / "run")) << "something was left behind"; }
-
-  static ProcessResult train(std::vector<std::string> more) {
-    more.insert(more.begin(), {"train", "a.yaml", "--run-dir", "run"});
-    return run_larmor(more, folder_);
-  }
-
-  static void expect(const ProcessResult& result, int exit_code, const std::string& message) {
-    EXPECT_EQ(result.exit_code, exit_code);
-    EXPECT_EQ(result.err, message + "\n");
-  }
-
-  /// A copy of the phantom that a test may damage.
-  static fs::path damaged_copy(const std::string& name) {
-    fs::copy(folder_ / "phantom", folder_ / name, fs::copy_options::recursive);
-    return folder_ / name;
-  }
-
-  /// The first mask of a data folder, by name.
-  static fs::path first_mask(const fs::path& data) {
-    std::vector<fs::path> masks;
-    for (const auto& entry : fs::recursive_directory_iterator(data)) {
-      if (entry.path().filename().string().ends_with("_mask.tif")) masks.push_back(entry.path());
-    }
-    return *std::min_element(masks.begin(), masks.end());
-  }
-
-  static inline fs::path folder_;
 };
 
-TEST_F(ProgramError, UnknownCommand) {
-  expect(run_larmor({"trian"}, folder_), 2, "unknown command 'trian'; nearest: 'train' (larmor help)");
-}
+TEST_F(ProgramError, UnknownCommand) { expect(larmor({"trian"}), 2, "unknown command 'trian'; nearest: 'train' (larmor help)"); }
 
-TEST_F(ProgramError, MissingRecipe) {
-  expect(run_larmor({"train", "b.yaml"}, folder_), 2, "b.yaml: cannot be read: No such file or directory");
-}
+TEST_F(ProgramError, MissingRecipe) { expect(larmor({"train", "b.yaml"}), 2, "b.yaml: cannot be read: No such file or directory"); }
 
 TEST_F(ProgramError, UnknownKey) {
   expect(train({"data.bach=3"}), 2, "command line: data.bach: unknown key for source 'lgg'; nearest: 'batch'");
@@ -98,7 +48,7 @@ TEST_F(ProgramError, UnknownLoss) {
 TEST_F(ProgramError, EveryMistakeAtOnce) {
   expect(train({"data.batch=0", "optim.name=adan2"}), 2,
          "command line: data.batch: 0 is not allowed; must be >= 1\n"
-         "command line: optim.name: unknown optimizer 'adan2'; nearest: 'adam' (larmor list optimizers)");
+         "command line: optim.name: unknown optimizer 'adan2'; nearest: 'adan' (larmor list optimizers)");
 }
 
 TEST_F(ProgramError, MissingDataFolder) {
@@ -107,7 +57,7 @@ TEST_F(ProgramError, MissingDataFolder) {
 
 TEST_F(ProgramError, ImageWithoutMask) {
   const fs::path data = damaged_copy("without_mask");
-  const fs::path mask = first_mask(data);
+  const fs::path mask = first_file(data, "_mask.tif");
   fs::remove(mask);
   const std::string patient = mask.parent_path().filename().string(), name = mask.filename().string();
   const std::string image =
@@ -119,7 +69,7 @@ TEST_F(ProgramError, ImageWithoutMask) {
 
 TEST_F(ProgramError, TruncatedMask) {
   const fs::path data = damaged_copy("truncated");
-  const fs::path mask = first_mask(data);
+  const fs::path mask = first_file(data, "_mask.tif");
   fs::resize_file(mask, 200);
   expect(train({"data.root=truncated"}), 3,
          fs::relative(mask, data).string() +
@@ -128,11 +78,22 @@ TEST_F(ProgramError, TruncatedMask) {
              mask.parent_path().filename().string() + "]");
 }
 
+TEST_F(ProgramError, TruncatedImage) {
+  const fs::path data = damaged_copy("truncated_image");
+  const fs::path image = first_file(data, "_1.tif");
+  fs::resize_file(image, fs::file_size(image) / 2);
+  expect(train({"data.root=truncated_image"}), 3,
+         fs::relative(image, data).string() +
+             ": 6227 bytes, but its header promises at least 12298: the file is cut off; fetch it again or exclude the case with "
+             "data.exclude=[" +
+             image.parent_path().filename().string() + "]");
+}
+
 TEST_F(ProgramError, MaskOfAnotherSize) {
   const fs::path data = damaged_copy("other_size");
-  const fs::path mask = first_mask(data);
+  const fs::path mask = first_file(data, "_mask.tif");
   ASSERT_EQ(run_larmor({"phantom", "lgg", "smaller", "--patients", "1", "--slices", "5", "--size", "32"}, folder_).exit_code, 0);
-  fs::copy_file(first_mask(folder_ / "smaller"), mask, fs::copy_options::overwrite_existing);
+  fs::copy_file(first_file(folder_ / "smaller", "_mask.tif"), mask, fs::copy_options::overwrite_existing);
   expect(train({"data.root=other_size"}), 3,
          fs::relative(mask, data).string() +
              ": is 32 x 32, but its image is 64 x 64; fetch it again or exclude the case with data.exclude=[" +
@@ -150,22 +111,13 @@ TEST_F(ProgramError, LeakingSplit) {
          "subject " + patients[1] + " is in train and validation (data.split); subjects must be on one side");
 }
 
-TEST_F(ProgramError, WeightsThatAreNotThere) {
-  expect(train({"model.weights=nowhere.safetensors"}), 3, "nowhere.safetensors: cannot be read: No such file or directory");
-}
-
-TEST_F(ProgramError, HostileWeights) {
-  std::ofstream(folder_ / "hostile.safetensors", std::ios::binary) << std::string(8, '\xFF') << "{}";
-  expect(train({"model.weights=hostile.safetensors"}), 3,
-         "hostile.safetensors: header of 18446744073709551615 bytes; at most 100000000 are allowed");
-}
-
 TEST_F(ProgramError, CudaWhereThereIsNone) {
-  if (fs::exists("/dev/nvidia0")) GTEST_SKIP() << "this machine has a GPU";
-  const ProcessResult result = train({"--device", "cuda"});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_TRUE(result.err.starts_with("--device cuda: ")) << result.err;
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  if (::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr) GTEST_SKIP() << "this machine has an NVIDIA driver";
+  const std::string message =
+      "--device cuda: no NVIDIA driver on this machine (libcuda.so.1 is missing); run on a machine with a GPU or use --device cpu";
+  expect(train({"--device", "cuda"}), 1, message);
+  expect(larmor({"eval", "run", "--device", "cuda"}), 1, message);
+  expect(larmor({"predict", "run", "--input", "phantom", "--output", "masks", "--device", "cuda"}), 1, message);
 }
 
 TEST_F(ProgramError, UnknownDevice) {
@@ -174,6 +126,55 @@ TEST_F(ProgramError, UnknownDevice) {
 
 TEST_F(ProgramError, ResumeOfNothing) {
   expect(train({"--resume"}), 2, "run: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start");
+}
+
+TEST_F(ProgramError, TablesThatAreNotThere) {
+  const std::string message =
+      "configs/tables: tables cannot be listed: No such file or directory; run it in the folder that holds configs/, or name the file of a "
+      "table: larmor reproduce FILE.yaml";
+  expect(larmor({"reproduce", "--list"}), 2, message);
+  expect(larmor({"reproduce"}), 2, message);
+  expect(larmor({"reproduce", "lgg-optimizers"}), 2, message);
+}
+
+TEST_F(ProgramError, TableWhoseRunWasMadeFromAnotherRecipe) {
+  write_file_atomically(folder_ / "t.yaml",
+                        "title: T\nrecipe: a.yaml\nreference: adam\nrows:\n  - {name: adam, overrides: [optim.lr=1e-3]}\n");
+  const fs::path run = folder_ / "other/tables/t/adam/seed-0";
+  make_folder(run / "checkpoints");
+  write_file_atomically(run / "checkpoints/last.safetensors", "");
+  fs::copy_file(folder_ / "a.yaml", run / "recipe.yaml");
+  const std::vector<std::string> words{"reproduce", "t.yaml", "--runs", "other", "--seeds", "1", "--dry-run"};
+  EXPECT_EQ(larmor(words).exit_code, 0);
+  std::vector<std::string> changed = words;
+  changed.insert(changed.end(), {"optim.lr=2e-3", "data.batch=3", "train.epochs=7", "train.accumulate=4"});
+  expect(larmor(changed), 2,
+         "other/tables/t/adam/seed-0: made from another recipe than row 'adam' is now (data.batch: 2 → 3; optim.lr: 0.001 → 0.002; "
+         "train.epochs: 1 → 7; 1 more); give another folder with --runs, or remove this run");
+}
+
+/// The activations need more than the address space that is allowed; everything else fits well.
+TEST_F(ProgramError, OutOfMemoryInTraining) {
+  const ProcessResult result = run_process({"/bin/sh", "-c",
+                                            "ulimit -v 6000000; exec \"$0\" train a.yaml --quiet --threads 1 --run-dir memory "
+                                            "data.size=1024 data.batch=4 data.workers=1",
+                                            fs::absolute(larmor_program()).string()},
+                                           folder_);
+  expect(result, 1, "out of memory at batch 4 of 1024x1024: lower data.batch (train.accumulate keeps the batch per step) or data.size");
+}
+
+TEST_F(ProgramError, NamesThatTheSystemRefuses) {
+  const std::string name(300, 'x');
+  expect(larmor({"eval", name}), 1, name + ": File name too long");
+  expect(larmor({"predict", name, "--input", "phantom", "--output", "masks"}), 1, name + ": File name too long");
+  expect(larmor({"report", name}), 1, name + ": File name too long");
+}
+
+TEST_F(ProgramError, ResultsBesideTheirSource) {
+  for (const std::string output : {"phantom", "phantom/masks", "./phantom/../phantom"}) {
+    expect(larmor({"predict", "run", "--input", "phantom", "--output", output}), 2,
+           "--output: " + output + " is in the input's folder; choose another, source data is never written to");
+  }
 }
 
 }  // namespace

@@ -150,6 +150,20 @@ TEST(Predictor, LateralTasksKeepTheirSides) {
   }
 }
 
+/// More pixels than any machine can address, in no memory of their own.
+TEST(PredictorErrors, OutOfMemoryNamesTheBatchAndWhatToLower) {
+  const auto task = make_segmentation({}, 1);
+  const at::Tensor image = at::zeros({1}).expand({2, 3, 1 << 23, 1 << 23});
+  const std::string advice = ": lower the batch (--batch, data.evaluation_batch), eval.images_at_once or data.size";
+  const auto net = TinySegmenter::random(3, 1, 1);
+  EXPECT_EQ(message_of([&] { Predictor({net}, *task, {}, at::kCPU).predict(image); }),
+            "out of memory at batch 2 of 8388608x8388608" + advice);
+  EXPECT_EQ(message_of([&] { Predictor({net}, *task, {"d4"}, at::kCPU).predict(image); }),
+            "out of memory at batch 2 of 8388608x8388608 in 8 views" + advice);
+  EXPECT_EQ(message_of([&] { Predictor({net}, *task, {}, at::kCPU).logits(image); }),
+            "out of memory at batch 2 of 8388608x8388608" + advice);
+}
+
 TEST(PredictorErrors, WholeMessages) {
   const auto task = make_segmentation({}, 1);
   const MultiLabelTask lateral(true);

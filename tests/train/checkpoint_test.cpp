@@ -111,6 +111,17 @@ TEST(CheckpointError, WeightsAreNoCheckpoint) {
             file.string() + ": not a training checkpoint of this version (format 'larmor-weights/1', needed 'larmor-checkpoint/1')");
 }
 
+TEST(CheckpointError, StatesThatCannotBe) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "last.safetensors";
+  for (int64_t TrainState::*field : {&TrainState::epoch, &TrainState::batch, &TrainState::step, &TrainState::loss_count}) {
+    Checkpoint checkpoint = make_checkpoint();
+    checkpoint.state.*field = -1;
+    save_checkpoint(file, checkpoint);
+    EXPECT_EQ(message_of([&] { load_checkpoint(file); }),
+              file.string() + ": the training state in its metadata is damaged; start again or use another checkpoint");
+  }
+}
+
 TEST(CheckpointError, TornAtEveryLengthIsRefused) {
   const fs::path file = testing::make_temporary_folder("checkpoint") / "last.safetensors";
   save_checkpoint(file, make_checkpoint());

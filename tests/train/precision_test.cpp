@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "tests/support/errors.h"
 
 namespace larmor::train {
 namespace {
@@ -78,6 +79,16 @@ TEST(LossScaler, StateRoundTrip) {
   b.load_state(a.state());
   for (int i = 0; i < 10; ++i) b.unscale(optimizer);
   EXPECT_EQ(b.factor(), 2 * a.factor());
+}
+
+TEST(LossScalerError, StateOfAnotherPrecisionIsRefused) {
+  LossScaler scaler(Precision::fp16);
+  const double before = scaler.factor();
+  for (const char* text : {"{}", "", "[1]", R"({"factor":"2","good_steps":1})", R"({"factor":2,"good_steps":0.5})"}) {
+    EXPECT_EQ(testing::data_error([&] { scaler.load_state(text); }),
+              "the loss scaler's state is damaged, or was saved with another train.precision");
+    EXPECT_EQ(scaler.factor(), before);
+  }
 }
 
 TEST(LossScaler, Float32IsLeftAlone) {

@@ -1,7 +1,9 @@
 #include "train/trainer.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "core/csv.h"
@@ -9,6 +11,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "optim/registry.h"
+#include "tests/support/errors.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
 #include "train/checkpoint.h"
@@ -124,6 +127,14 @@ TEST_F(TrainerSlow, BestIsTheEpochOfTheBestValidationValue) {
   const Weights weights = load_weights(folder_ / "best/checkpoints/best.safetensors");
   EXPECT_EQ(weights.epoch, static_cast<int64_t>(lowest) + 1);
   EXPECT_DOUBLE_EQ(weights.value, std::stod(metrics.rows[lowest][column]));
+  // The training loss would have chosen another epoch, and what was chosen is no view of what went on training.
+  const size_t loss = metrics.column("loss");
+  const auto least = std::min_element(metrics.rows.begin(), metrics.rows.end(),
+                                      [&](const auto& a, const auto& b) { return std::stod(a[loss]) < std::stod(b[loss]); });
+  EXPECT_NE(weights.epoch, least - metrics.rows.begin() + 1);
+  const Checkpoint last = load_checkpoint(folder_ / "best/checkpoints/last.safetensors");
+  ASSERT_EQ(weights.model[0].first, last.model[0].first);
+  EXPECT_FALSE(at::equal(weights.model[0].second, last.model[0].second));
 }
 
 TEST_F(TrainerSlow, EarlyStopCountsEpochsWithoutBetterValue) {
@@ -149,8 +160,26 @@ TEST_F(TrainerSlow, TornCheckpointIsRefusedAndKept) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::data);
     EXPECT_TRUE(std::string(error.what()).starts_with(file.string() + ": ")) << error.what();
+    EXPECT_TRUE(std::string(error.what()).ends_with("model.weights=" + (folder_ / "torn/checkpoints/best.safetensors").string()));
   }
   EXPECT_TRUE(fs::exists(folder_ / "torn/checkpoints/best.safetensors"));
+}
+
+TEST_F(TrainerSlow, ResumeOnFewerDataIsRefused) {
+  testing::write_tiny_lgg(folder_ / "fewer", 5, 1, 32);
+  TrainerSettings settings;
+  settings.on_step = [](int64_t done) {
+    if (done == 3) std::raise(SIGTERM);
+  };
+  ASSERT_FALSE(run("fewer-run", {"data.batch=1"}, settings).finished);
+  clear_interrupt();
+  settings = {};
+  settings.resume = true;
+  EXPECT_EQ(testing::data_error([&] {
+              run("fewer-run", {"data.batch=1", "data.root=" + (folder_ / "fewer").string()}, settings);
+            }),
+            (folder_ / "fewer-run/checkpoints/last.safetensors").string() +
+                ": stopped after batch 3 of an epoch, but these data give 2 batches; resume with the data of the start");
 }
 
 TEST_F(TrainerSlow, LossThatIsNeverFiniteStopsTheRun) {
