@@ -40,7 +40,7 @@ class LambRule : public MomentRule {
     const auto scale = static_cast<float>(step.gradient_scale);
     const auto mean = static_cast<float>(1 / bias_correction(step.momentum, step.step));
     const auto root = static_cast<float>(std::sqrt(bias_correction(this->beta2(), step.step)));
-    return sum_over_elements<2>(chunk.count, streams(w, gradient, m, v), [=](int64_t i) {
+    return sum_over_elements<2>(chunk.count, streams(w, gradient, m, v, u), [=](int64_t i) {
       const float g = scale * gradient[i];
       m[i] = beta1 * m[i] + rest1 * g;
       v[i] = beta2 * v[i] + rest2 * g * g;

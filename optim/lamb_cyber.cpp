@@ -34,7 +34,7 @@ class LambCyberRule : public MomentRule {
     const auto rest2 = static_cast<float>(1 - this->beta2());
     const auto eps = static_cast<float>(this->eps());
     const auto decay = static_cast<float>(step.weight_decay);
-    return sum_over_elements<2>(chunk.count, streams(w, g, m, v), [=](int64_t i) {
+    return sum_over_elements<2>(chunk.count, streams(w, g, m, v, u), [=](int64_t i) {
       m[i] = beta1 * m[i] + rest1 * g[i];
       v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
       u[i] = m[i] / (std::sqrt(v[i]) + eps) + decay * w[i];

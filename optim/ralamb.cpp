@@ -37,7 +37,7 @@ class RalambRule : public MomentRule {
     const auto decay = static_cast<float>(decay_of(step));
     const auto rate = static_cast<float>(step.lr * rectification.factor);
     if (rectification.is_adaptive) {
-      return sum_over_elements<2>(chunk.count, streams(w, g, m, v), [=](int64_t i) {
+      return sum_over_elements<2>(chunk.count, streams(w, g, m, v, d), [=](int64_t i) {
         m[i] = beta1 * m[i] + rest1 * g[i];
         v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
         d[i] = m[i] / (std::sqrt(v[i]) + eps);
@@ -46,7 +46,7 @@ class RalambRule : public MomentRule {
         return std::array<float, 2>{kept * kept, next * next};
       });
     }
-    return sum_over_elements<2>(chunk.count, streams(w, g, m, v), [=](int64_t i) {
+    return sum_over_elements<2>(chunk.count, streams(w, g, m, v, d), [=](int64_t i) {
       m[i] = beta1 * m[i] + rest1 * g[i];
       v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
       d[i] = m[i];

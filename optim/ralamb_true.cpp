@@ -37,14 +37,14 @@ class RalambTrueRule : public MomentRule {
     const auto decay = static_cast<float>(step.weight_decay);
     const auto factor = static_cast<float>(rectification.factor);
     if (rectification.is_adaptive) {
-      return sum_over_elements<2>(chunk.count, streams(w, g, m, v), [=](int64_t i) {
+      return sum_over_elements<2>(chunk.count, streams(w, g, m, v, u), [=](int64_t i) {
         m[i] = beta1 * m[i] + rest1 * g[i];
         v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
         u[i] = factor * (m[i] / (std::sqrt(v[i]) + eps)) + decay * w[i];
         return std::array<float, 2>{w[i] * w[i], u[i] * u[i]};
       });
     }
-    return sum_over_elements<2>(chunk.count, streams(w, g, m, v), [=](int64_t i) {
+    return sum_over_elements<2>(chunk.count, streams(w, g, m, v, u), [=](int64_t i) {
       m[i] = beta1 * m[i] + rest1 * g[i];
       v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
       u[i] = factor * m[i] + decay * w[i];

@@ -1,8 +1,9 @@
 // Two passes over tensors of which the second needs what the first measured, without a barrier between them.
 //
-// Tensors go in batches that fit the cache: first pass of batch 0, first of 1, second of 0, first of 2, second of 1, … Threads take
-// pieces in this order and wait only for pieces that another thread still has in hand, so a thread that the system has put to sleep
-// holds up little. A barrier after each pass of each batch would cost more than the arithmetic on a machine with other work.
+// Memory is what a step waits for, so the second pass should find its data in the cache. Tensors go in batches, a few small ones or a
+// large one. Each thread owns a contiguous share of a batch, goes through it forwards in the first pass and backwards in the second,
+// and then takes what other threads have not begun. While another thread has the last piece of a tensor in hand, it begins the next
+// batch. What is computed does not depend on threads or batches.
 #pragma once
 #include <cstddef>
 #include <functional>
