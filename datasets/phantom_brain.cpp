@@ -396,7 +396,8 @@ void PhantomBrain::place_tumours() {
   const double slice_height = (kTop - kBase) / static_cast<double>(slices_ - 1);
   PhantomTumour tumour;
   tumour.radius = 0.135 * std::pow(0.29 / 0.135, random.uniform());
-  tumour.radius_z = std::clamp(tumour.radius * random.uniform(0.75, 1.05), 1.1 * slice_height, 0.32);
+  // The upper bound rules: with few slices it is the smaller one, and still reaches the nearest slice.
+  tumour.radius_z = std::min(std::max(tumour.radius * random.uniform(0.75, 1.05), 1.1 * slice_height), 0.32);
   tumour.stretch = random.uniform(1, 1.6);
   tumour.angle = random.uniform(0, std::numbers::pi);
   tumour.enhancement = random.uniform(0.55, 1);
