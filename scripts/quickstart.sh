@@ -21,7 +21,7 @@ step() {
 }
 
 rm -rf "$phantom" "$run"
-step phantom lgg "$phantom" --patients 8 --slices 20
+step phantom lgg "$phantom" --patients 12 --slices 14
 step train "$LARMOR_SOURCE/configs/quickstart.yaml" data.root="$phantom" --run-dir "$run"
 step eval "$run" --tta none,tta1,tta2,tta3
 step report "$run"
