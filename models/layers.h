@@ -81,6 +81,8 @@ class FusedConv : public Module {
  public:
   explicit FusedConv(const FusedConvOptions& options);
   ~FusedConv() override;
+  FusedConv(const FusedConv&) = delete;
+  FusedConv& operator=(const FusedConv&) = delete;
   at::Tensor forward(const at::Tensor& x) const;
   /// Whether forward(x) takes the fused operator now. It may then be called by several threads at once.
   bool is_fast(const at::Tensor& x) const;

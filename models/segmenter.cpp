@@ -24,14 +24,14 @@ void require_shape(const at::Tensor& image, const SegmenterInfo& info) {
   }
 }
 
+}  // namespace
+
 void require_size(int64_t height, int64_t width, const SegmenterInfo& info) {
   const int64_t next_height = next_multiple(height, info.stride), next_width = next_multiple(width, info.stride);
   if (height == next_height && width == next_width) return;
   throw_usage_error(fmt::format("input {} x {}: {} needs multiples of {}; pad to {} x {} (data.size: {})", height, width, info.architecture,
                                 info.stride, next_height, next_width, std::max(next_height, next_width)));
 }
-
-}  // namespace
 
 at::Tensor Segmenter::forward(const at::Tensor& image) {
   require_shape(image, info());

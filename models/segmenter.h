@@ -29,4 +29,7 @@ class Segmenter : public Module {
   virtual at::Tensor forward_checked(const at::Tensor& image) = 0;
 };
 
+/// Error (usage) for a height or width that is no multiple of the stride, in the words of Segmenter::forward.
+void require_size(int64_t height, int64_t width, const SegmenterInfo& info);
+
 }  // namespace larmor::models

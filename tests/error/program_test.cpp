@@ -51,6 +51,10 @@ TEST_F(ProgramError, EveryMistakeAtOnce) {
          "command line: optim.name: unknown optimizer 'adan2'; nearest: 'adan' (larmor list optimizers)");
 }
 
+TEST_F(ProgramError, SizeThatTheNetworkCannotTake) {
+  expect(train({"data.size=36"}), 2, "input 36 x 36: linknet needs multiples of 8; pad to 40 x 40 (data.size: 40)");
+}
+
 TEST_F(ProgramError, MissingDataFolder) {
   expect(train({"data.root=nowhere"}), 3, "data.root: nowhere: no such folder; it should be the folder kaggle_3m of the LGG set");
 }
