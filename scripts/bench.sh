@@ -76,7 +76,7 @@ measure() {
   pid=$!
   while now=$(awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
     peak=$((now > peak ? now : peak))
-    sleep 0.1
+    sleep 0.5  # looking more often takes time from the threads that are measured
   done
   wait "$pid" || { rm -f "$output"; fail 1 "failed: $*"; }
   cat "$output"
