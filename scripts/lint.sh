@@ -64,5 +64,9 @@ if [ ${#units[@]} -gt 0 ]; then
   printf '%s\0' "${units[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$database" --quiet --extra-arg=-Wno-unknown-warning-option \
     2> >(grep -v ' warnings\? \(and .* \)\?generated\|^Suppressed\|^Use -header-filter' >&2 || true) || failed=1
 fi
-printf '%d files formatted, %d units examined: %s\n' "${#formatted[@]}" "${#units[@]}" "$([ $failed -eq 0 ] && echo clean || echo 'see above')"
+if [ ${#formatted[@]} -eq 0 ] && [ ${#units[@]} -eq 0 ]; then
+  say "nothing differs from the base, so nothing was examined; --all examines everything"
+  exit 0
+fi
+printf '%d files' format checked, %d units examined: %s\n' "${#formatted[@]}" "${#units[@]}" "$([ $failed -eq 0 ] && echo clean || echo 'see above')"
 exit $failed
