@@ -68,5 +68,5 @@ if [ ${#formatted[@]} -eq 0 ] && [ ${#units[@]} -eq 0 ]; then
   say "nothing differs from the base, so nothing was examined; --all examines everything"
   exit 0
 fi
-printf '%d files' format checked, %d units examined: %s\n' "${#formatted[@]}" "${#units[@]}" "$([ $failed -eq 0 ] && echo clean || echo 'see above')"
+printf '%d files formatted, %d units examined: %s\n' "${#formatted[@]}" "${#units[@]}" "$([ $failed -eq 0 ] && echo clean || echo 'see above')"
 exit $failed
