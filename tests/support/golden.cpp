@@ -16,6 +16,15 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
+/// Whether `folder` holds any file of the family: same place, same name but for the ending.
+bool holds_family(const fs::path& folder, const fs::path& file) {
+  std::error_code absent;
+  for (const auto& entry : fs::directory_iterator((folder / file).parent_path(), absent)) {
+    if (entry.path().stem() == file.stem()) return true;
+  }
+  return false;
+}
+
 /// Folders made by tests of this process, removed when it ends.
 struct TemporaryFolders {
   std::vector<fs::path> all;
@@ -39,7 +48,7 @@ fs::path golden_file(const std::string& file) {
       set.empty() ? std::vector<fs::path>{source_dir() / "tests/golden", source_dir() / "../shared/reference/golden"}
                   : std::vector<fs::path>{set};
   for (const fs::path& folder : folders) {
-    if (fs::exists(folder / file)) return folder / file;
+    if (holds_family(folder, file)) return fs::exists(folder / file) ? folder / file : fs::path();
   }
   return {};
 }

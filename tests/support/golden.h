@@ -5,7 +5,8 @@
 
 namespace larmor::testing {
 
-/// $LARMOR_GOLDEN, else tests/golden where it holds `file`, else ../shared/reference/golden; "" when nowhere.
+/// In $LARMOR_GOLDEN; without it in the first of tests/golden and ../shared/reference/golden that holds a file of the same family
+/// (name without ending), so that optim.json never comes from another set than optim.safetensors. "" when it is not there.
 std::filesystem::path golden_file(const std::string& file);
 /// $LARMOR_TEST_DATA, else ../shared/data; "" when absent.
 std::filesystem::path test_data();
