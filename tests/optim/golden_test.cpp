@@ -409,6 +409,7 @@ TEST_F(OptimGolden, RangerGoesDownFromTheFirstStep) {
     }
   }
   std::cout << "cases of a Ranger that ascends: " << checked << "\n";
+  if (checked == 0) GTEST_SKIP() << "optim.json holds no case of a Ranger that ascends";
 }
 
 /// Parameters a, b, z on a bowl.
@@ -491,12 +492,16 @@ Ours translate_rule(const std::string& rule) {
   return ours;
 }
 
+/// The reference's sets leave the toy problem to their script; the repository's file says the same in numbers.
+Json toy_problem() {
+  const auto file = larmor::testing::golden_file("optim_toy.json");
+  return read_json(file.empty() ? larmor::testing::source_dir() / "tests/golden/optim_toy.json" : file).at("problem");
+}
+
 TEST(OptimToyGolden, TheOriginalCodeAgrees) {
   const auto file = larmor::testing::golden_file("optim_toy_check.json");
-  const auto problem_file = larmor::testing::golden_file("optim_toy.json");
   LARMOR_NEEDS(file, "optim_toy_check.json");
-  LARMOR_NEEDS(problem_file, "optim_toy.json");
-  const Json problem = read_json(problem_file).at("problem");
+  const Json problem = toy_problem();
   int run = 0;
   int skipped = 0;
   const Json golden = read_json(file);
