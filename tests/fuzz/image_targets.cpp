@@ -1,9 +1,11 @@
 #include "tests/fuzz/image_targets.h"
 
+#include "imaging/dicom_pixels.h"
 #include "imaging/draw.h"
 #include "imaging/nifti.h"
 #include "imaging/png.h"
 #include "imaging/tiff.h"
+#include "imaging/transform.h"
 #include "tests/fuzz/parse_or_refuse.h"
 
 namespace larmor::testing {
@@ -48,6 +50,23 @@ void fuzz_nifti(std::span<const std::byte> bytes) {
     check_promise(header, image);
     LARMOR_ASSERT(header.geometry == image.geometry);
     for (const double spacing : image.geometry.spacing_mm) LARMOR_ASSERT(spacing > 0);
+  });
+}
+
+void fuzz_dicom(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const FileBytes file{bytes, "input"};
+    const DicomFile dicom = parse_dicom(file);
+    const DicomPixelLayout layout = dicom_pixel_layout(dicom.data, file.name);
+    LARMOR_ASSERT(decode_dicom_pixels(dicom, file, layout).size() == layout.frame_bytes() * static_cast<size_t>(layout.frames));
+  });
+}
+
+void fuzz_transform(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const AffineTransform transform = parse_transform(text, "input");
+    parse_transform(format_transform(transform), "written");
   });
 }
 

@@ -10,5 +10,8 @@ void fuzz_tiff(std::span<const std::byte> bytes);
 void fuzz_png(std::span<const std::byte> bytes);
 /// Gzipped where the bytes start as gzip does.
 void fuzz_nifti(std::span<const std::byte> bytes);
+/// One file with its pixels.
+void fuzz_dicom(std::span<const std::byte> bytes);
+void fuzz_transform(std::span<const std::byte> bytes);
 
 }  // namespace larmor::testing

@@ -34,6 +34,26 @@ struct TemporaryFolders {
   }
 };
 
+/// `<name>.tar.xz` of the test data, unpacked once into the cache; "" when absent.
+fs::path unpacked(const std::string& name) {
+  const fs::path data = test_data();
+  const fs::path archive = data / (name + ".tar.xz");
+  if (data.empty() || !fs::exists(archive)) return {};
+  std::string cache = environment("LARMOR_CACHE");
+  if (cache.empty()) cache = environment("HOME") + "/.cache/larmor";
+  const fs::path folder = fs::path(cache) / "test-data" / name;
+  if (fs::exists(folder)) return folder;
+  // Unpacked beside the target and renamed, because several test programs may come here at once.
+  const fs::path fresh = folder.string() + "." + std::to_string(::getpid());
+  fs::create_directories(fresh);
+  const std::string command = "tar -C '" + fresh.string() + "' -xf '" + archive.string() + "'";
+  if (std::system(command.c_str()) != 0) return {};
+  std::error_code taken;
+  fs::rename(fresh, folder, taken);
+  if (taken) fs::remove_all(fresh);
+  return folder;
+}
+
 }  // namespace
 
 fs::path source_dir() {
@@ -60,22 +80,13 @@ fs::path test_data() {
 }
 
 fs::path lgg_data() {
-  const fs::path data = test_data();
-  if (data.empty() || !fs::exists(data / "lgg.tar.xz")) return {};
-  std::string cache = environment("LARMOR_CACHE");
-  if (cache.empty()) cache = environment("HOME") + "/.cache/larmor";
-  const fs::path folder = fs::path(cache) / "test-data/lgg";
-  if (!fs::exists(folder / "kaggle_3m/data.csv")) {
-    // Unpacked beside the target and renamed, because several test programs may come here at once.
-    const fs::path fresh = folder.string() + "." + std::to_string(::getpid());
-    fs::create_directories(fresh);
-    const std::string command = "tar -C '" + fresh.string() + "' -xf '" + (data / "lgg.tar.xz").string() + "'";
-    if (std::system(command.c_str()) != 0) return {};
-    std::error_code taken;
-    fs::rename(fresh, folder, taken);
-    if (taken) fs::remove_all(fresh);
-  }
-  return folder / "kaggle_3m";
+  const fs::path folder = unpacked("lgg");
+  return folder.empty() ? folder : folder / "kaggle_3m";
+}
+
+fs::path dicom_data() {
+  const fs::path folder = unpacked("dicom");
+  return folder.empty() ? folder : folder / "dicom";
 }
 
 fs::path make_temporary_folder(const std::string& name) {

@@ -12,6 +12,8 @@ std::filesystem::path golden_file(const std::string& file);
 std::filesystem::path test_data();
 /// The lgg archive unpacked once into ${LARMOR_CACHE:-~/.cache/larmor}/test-data/lgg/kaggle_3m; "" when absent.
 std::filesystem::path lgg_data();
+/// The dicom archive unpacked the same way: …/test-data/dicom/dicom; "" when absent.
+std::filesystem::path dicom_data();
 /// The repository root.
 std::filesystem::path source_dir();
 /// A fresh empty folder below the system's temporary folder, removed at exit.
