@@ -82,25 +82,16 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--cache-mib", a.cache_mib, "memory for decoded slices; 0: none")->check(CLI::NonNegativeNumber);
 }
 
-int run(int argc, char** argv) {
-  Arguments arguments;
-  CLI::App app("Slices a second that the loader delivers");
-  add_options(app, arguments);
-  CLI11_PARSE(app, argc, argv);
-  try {
-    const auto source = datasets::make_lgg({.root = arguments.root});
-    for (const int64_t workers : std::set<int64_t>{1, arguments.threads}) time_epochs(*source, arguments, workers);
-  } catch (const Error& error) {
-    std::cerr << error.what() << "\n";
-    return error.exit_code();
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace larmor::bench
 
 int main(int argc, char** argv) {
-  larmor::keep_memory();
-  return larmor::bench::run(argc, argv);
+  using namespace larmor;
+  bench::Arguments arguments;
+  CLI::App app("Slices a second that the loader delivers");
+  bench::add_options(app, arguments);
+  return bench::run_program(app, argc, argv, [&] {
+    const auto source = datasets::make_lgg({.root = arguments.root});
+    for (const int64_t workers : std::set<int64_t>{1, arguments.threads}) bench::time_epochs(*source, arguments, workers);
+  });
 }

@@ -1,10 +1,14 @@
 #include "bench/measure.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/memory.h"
 
 namespace larmor::bench {
 
@@ -19,6 +23,20 @@ double median(std::vector<double> values) {
 }
 
 }  // namespace
+
+int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& work) {
+  keep_memory();
+  try {
+    app.parse(argc, argv);
+    work();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const Error& error) {
+    std::cerr << error.what() << "\n";
+    return error.exit_code();
+  }
+  return 0;
+}
 
 std::vector<double> measure(const std::function<void()>& work, int64_t n, int64_t warm) {
   using Clock = std::chrono::steady_clock;

@@ -78,26 +78,17 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--warm", a.warm, "calls before");
 }
 
-int run(int argc, char** argv) {
-  Arguments arguments;
-  CLI::App app("Inference and training step of a network");
-  add_options(app, arguments);
-  CLI11_PARSE(app, argc, argv);
-  at::set_num_threads(static_cast<int>(arguments.threads));
-  at::manual_seed(0);
-  try {
-    arguments.what == "infer" ? infer(arguments) : train(arguments);
-  } catch (const Error& error) {
-    std::cerr << error.what() << "\n";
-    return error.exit_code();
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace larmor::bench
 
 int main(int argc, char** argv) {
-  larmor::keep_memory();
-  return larmor::bench::run(argc, argv);
+  using namespace larmor;
+  bench::Arguments arguments;
+  CLI::App app("Inference and training step of a network");
+  bench::add_options(app, arguments);
+  return bench::run_program(app, argc, argv, [&] {
+    at::set_num_threads(static_cast<int>(arguments.threads));
+    at::manual_seed(0);
+    arguments.what == "infer" ? bench::infer(arguments) : bench::train(arguments);
+  });
 }

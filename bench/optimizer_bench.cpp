@@ -49,26 +49,17 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--warm", a.warm, "steps before")->check(CLI::NonNegativeNumber);
 }
 
-int run(int argc, char** argv) {
-  Arguments arguments;
-  CLI::App app("Step of an optimizer");
-  add_options(app, arguments);
-  CLI11_PARSE(app, argc, argv);
-  at::set_num_threads(static_cast<int>(arguments.threads));
-  at::manual_seed(0);
-  try {
-    for (const std::string& name : arguments.names) time_steps(name, arguments);
-  } catch (const Error& error) {
-    std::cerr << error.what() << "\n";
-    return error.exit_code();
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace larmor::bench
 
 int main(int argc, char** argv) {
-  larmor::keep_memory();
-  return larmor::bench::run(argc, argv);
+  using namespace larmor;
+  bench::Arguments arguments;
+  CLI::App app("Step of an optimizer");
+  bench::add_options(app, arguments);
+  return bench::run_program(app, argc, argv, [&] {
+    at::set_num_threads(static_cast<int>(arguments.threads));
+    at::manual_seed(0);
+    for (const std::string& name : arguments.names) bench::time_steps(name, arguments);
+  });
 }
