@@ -375,7 +375,7 @@ void write_slices(Staging& staging, const PredictCase& one, const SliceStack& st
   for (size_t i = 0; i < one.files.size(); ++i) {
     const auto [stem, extension] = split_name(one.files[i]);
     const bool has_one_class = results.probabilities[i].size(0) == 1;
-    imaging::write_image(staging.place(one.folder / (stem + "_mask" + extension)),
+    imaging::write_image(staging.place(one.folder / fmt::format("{}_mask{}", stem, extension)),
                          has_one_class ? to_full_range(results.masks[i]) : results.masks[i]);
     imaging::write_image(staging.place(one.folder / (stem + "_prob.tif")), image_of(results.probabilities[i]));
     write_file_atomically(staging.place(one.folder / (stem + "_overlay.png")), overlay_png(stack.slices[i], results.masks[i]));

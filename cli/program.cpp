@@ -62,6 +62,7 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
 
 std::vector<std::string> command_names(const std::vector<Command>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const Command& command : commands) names.push_back(command.name);
   return names;
 }

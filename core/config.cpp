@@ -288,7 +288,7 @@ class IncludeReader {
 
  private:
   static std::vector<ConfigNode> included_names(const ConfigNode& include) {
-    const std::vector<ConfigNode> names = include.is_sequence() ? include.items : std::vector<ConfigNode>{include};
+    std::vector<ConfigNode> names = include.is_sequence() ? include.items : std::vector<ConfigNode>{include};
     for (const ConfigNode& name : names) {
       if (!name.is_scalar()) throw_at(name.place, fmt::format("include: {} is not a file name", kind_name(name.kind)));
     }

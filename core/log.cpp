@@ -59,7 +59,7 @@ void JsonLog::write(const std::string& event, const nlohmann::json& fields) {
   for (const auto& [key, value] : fields.items()) {
     nlohmann::json spelled = value;
     spell_non_finite(spelled);
-    line[key] = std::move(spelled);
+    line[key] = spelled;
   }
   append_line(file_, line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }

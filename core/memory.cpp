@@ -1,15 +1,16 @@
 #include "core/memory.h"
 
+#include <unistd.h>
+
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>  // before the test of __GLIBC__: the C library's own headers define it
+#include <memory>
 #include <new>
 #include <string_view>
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #endif
 
 namespace larmor {
@@ -21,14 +22,14 @@ namespace {
 /// there. What is asked of the heap later has them too: MADV_HUGEPAGE holds for an address range, not for a process.
 void reserve_huge_pages() {
   constexpr size_t kHugePage = 2 << 20;
-  const auto physical = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  for (size_t size = physical / 2; size >= 64 * kHugePage; size /= 2) {
+  for (size_t size = static_cast<size_t>(physical_memory()) / 2; size >= 64 * kHugePage; size /= 2) {
     void* const block = std::malloc(size);
     if (!block) continue;  // a limit on address space
-    const uintptr_t begin = (reinterpret_cast<uintptr_t>(block) + kHugePage - 1) / kHugePage * kHugePage;
-    const uintptr_t end = (reinterpret_cast<uintptr_t>(block) + size) / kHugePage * kHugePage;
+    void* begin = block;
+    size_t rest = size;
+    std::align(kHugePage, kHugePage, begin, rest);
     // Without huge pages in the kernel this fails and all goes on with small ones.
-    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    madvise(begin, rest / kHugePage * kHugePage, MADV_HUGEPAGE);
     std::free(block);
     return;
   }
@@ -36,6 +37,8 @@ void reserve_huge_pages() {
 
 }  // namespace
 #endif
+
+int64_t physical_memory() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(sysconf(_SC_PAGESIZE)); }
 
 void keep_memory() {
 #ifdef __GLIBC__

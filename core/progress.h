@@ -31,6 +31,8 @@ class ProgressBar {
  public:
   ProgressBar(std::string title, int64_t total, ProgressStyle style = ProgressStyle::automatic);
   ~ProgressBar();  ///< clears the live line
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
   /// Redraws at most 10 times a second. `text` is shown after the rate ("loss 0.412  wait 1 %").
   void update(int64_t done, const std::string& text = "");
   /// Prints a line that stays, above the bar.

@@ -31,12 +31,12 @@ class ComponentRegistry {
 
   /// Adds a component whose options are the struct `Options` with a free function `OptionTable options_of(Options&)`.
   template <class Options, class Make>
-  void add(std::string name, std::string summary, std::string source, Make make, Options defaults = {}) {
+  void add(const std::string& name, const std::string& summary, const std::string& source, Make make, Options defaults = {}) {
     LARMOR_ASSERT(find(name) == nullptr);
     Component component;
-    component.name = std::move(name);
-    component.summary = std::move(summary);
-    component.source = std::move(source);
+    component.name = name;
+    component.summary = summary;
+    component.source = source;
     component.docs = [defaults] {
       Options options = defaults;
       return options_of(options).docs();
@@ -84,7 +84,9 @@ class ComponentRegistry {
   const std::string& kind() const { return kind_; }
   /// "optim" → "optimizer"; what errors and `larmor list` call one of them.
   std::string singular() const { return kind_ == "losses" ? "loss" : plural().substr(0, plural().size() - 1); }
-  std::string plural() const { return kind_ == "optim" ? "optimizers" : kind_ == "eval" ? "tasks" : kind_ == "datasets" ? "sources" : kind_; }
+  std::string plural() const {
+    return kind_ == "optim" ? "optimizers" : kind_ == "eval" ? "tasks" : kind_ == "datasets" ? "sources" : kind_;
+  }
 
  private:
   std::string kind_;

@@ -109,6 +109,7 @@ class HeaderReader {
     const auto found = std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeFacts& facts) { return facts.name == value; });
     if (found == kDTypes.end()) {
       std::vector<std::string> names;
+      names.reserve(kDTypes.size());
       for (const DTypeFacts& facts : kDTypes) names.emplace_back(facts.name);
       fail(fmt::format("{}unknown dtype {}; allowed: {}", tensor_place(), in_quotes(value), fmt::join(names, ", ")));
     }
@@ -256,8 +257,10 @@ std::string json_text(const std::string& text) {
 
 std::string make_header(const std::vector<TensorView>& tensors, const std::map<std::string, std::string>& metadata) {
   std::vector<std::string> members;
+  members.reserve(tensors.size() + 1);
   if (!metadata.empty()) {
     std::vector<std::string> pairs;
+    pairs.reserve(metadata.size());
     for (const auto& [key, value] : metadata) pairs.push_back(json_text(key) + ":" + json_text(value));
     members.push_back(fmt::format("\"{}\":{{{}}}", kMetadataKey, fmt::join(pairs, ",")));
   }

@@ -7,7 +7,11 @@
  * waited for, unless the comment says so. Results depend on the numbers alone: sums are taken in double over a fixed tree, no atomics.
  */
 #pragma once
+#ifdef __cplusplus
+#include <cstdint>
+#else
 #include <stdint.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
