@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/random.h"
 #include "core/thread_pool.h"
 #include "datasets/batch_slots.h"
@@ -94,6 +95,28 @@ LoaderOptions checked(LoaderOptions options, size_t cases) {
   return options;
 }
 
+/// A training loop holds the batch in work and the one delivered beside those made ahead.
+int64_t slots_of(int64_t prefetch) { return prefetch + 2; }
+
+/// Memory of one batch with its labels. Fits 64 bits: check_memory() comes first.
+size_t bytes_of_batch(int64_t samples, int64_t channels, int64_t pixels) {
+  return static_cast<size_t>(samples * pixels) * (static_cast<size_t>(channels) * sizeof(float) + 1);
+}
+
+/// In double, because a mistyped option may ask for more than 64 bits count.
+void check_memory(const LoaderOptions& options, int64_t samples, int64_t channels) {
+  constexpr double kGibibyte = 1 << 30;
+  const auto side = static_cast<double>(options.size);
+  const auto machine = static_cast<double>(physical_memory());
+  const double batch = static_cast<double>(samples) * side * side * static_cast<double>(channels * sizeof(float) + 1);
+  const double needed = batch * (static_cast<double>(options.prefetch) + 2);
+  if (needed <= machine / 2) return;
+  throw_usage_error(fmt::format(
+      "data.prefetch: {} batches of {} x {} x {} x {} ahead, the one in work and the next would take {:.1f} GiB, more than half of this "
+      "machine's {:.1f} GiB; lower data.prefetch, data.batch or data.size",
+      options.prefetch, samples, channels, options.size, options.size, needed / kGibibyte, machine / kGibibyte));
+}
+
 }  // namespace
 
 struct Loader::State {
@@ -102,10 +125,13 @@ struct Loader::State {
   ~State();
 
   int64_t pixels() const { return options.size * options.size; }
+  /// Samples of the fullest batch.
+  int64_t batch_size() const { return std::min(options.batch, samples); }
   int64_t batches() const { return (samples + options.batch - 1) / options.batch; }
   /// Every epoch is alike where nothing is drawn: what was made ahead for one serves any other.
   int64_t plan_epoch(int64_t wanted) const { return is_repeating ? 0 : wanted; }
 
+  std::shared_ptr<BatchSlots> make_slots(int64_t channels, SlotAllocator allocator) const;
   const EpochPlan& plan_of(int64_t wanted);
   std::shared_ptr<Job> make_job();
   void fill_ring();
@@ -148,15 +174,18 @@ Loader::State::State(std::shared_ptr<SampleCache> shared_cache, const Source& fr
       is_repeating(!options.shuffle && options.sampling == "uniform" && !augmentation),
       samples(options.drop_last ? static_cast<int64_t>(indices.size()) / options.batch * options.batch
                                 : static_cast<int64_t>(indices.size())),
-      // A training loop holds the batch in work and the one delivered beside those made ahead.
-      slots(std::make_shared<BatchSlots>(
-          static_cast<size_t>(options.batch * pixels()) * (static_cast<size_t>(from.channels()) * sizeof(float) + 1),
-          static_cast<size_t>(options.prefetch) + 2, std::move(allocator))),
+      slots(make_slots(from.channels(), std::move(allocator))),
       pool(static_cast<size_t>(options.workers)) {}
 
 Loader::State::~State() {
   cancel_all();
   slots->close();
+}
+
+std::shared_ptr<BatchSlots> Loader::State::make_slots(int64_t channels, SlotAllocator allocator) const {
+  check_memory(options, batch_size(), channels);
+  return std::make_shared<BatchSlots>(bytes_of_batch(batch_size(), channels, pixels()), static_cast<size_t>(slots_of(options.prefetch)),
+                                      std::move(allocator));
 }
 
 const EpochPlan& Loader::State::plan_of(int64_t wanted) {
@@ -186,7 +215,7 @@ std::shared_ptr<Job> Loader::State::make_job() {
   batch.shape = {count, source.channels(), options.size, options.size};
   batch.slot = slots->take();
   batch.image = static_cast<float*>(batch.slot.get());
-  batch.label = reinterpret_cast<uint8_t*>(batch.image + options.batch * source.channels() * pixels());
+  batch.label = reinterpret_cast<uint8_t*>(batch.image + batch_size() * source.channels() * pixels());
   if (options.keep_source_labels) batch.source_labels.resize(static_cast<size_t>(count));
   return job;
 }

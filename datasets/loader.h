@@ -41,6 +41,8 @@ class SampleCache {
  public:
   SampleCache(const Source& source, size_t limit_bytes);
   ~SampleCache();
+  SampleCache(const SampleCache&) = delete;
+  SampleCache& operator=(const SampleCache&) = delete;
   std::shared_ptr<const RawSample> get(int64_t index);
   size_t bytes() const;
 
@@ -60,10 +62,12 @@ struct SlotAllocator {
 class Loader {
  public:
   /// `indices`: the cases of one side of a split. `augmentation` none: evaluation. Error (usage): an unknown sampling, no case,
-  /// drop_last with fewer cases than a batch.
+  /// drop_last with fewer cases than a batch, batches ahead that would take more than half of the machine's memory.
   Loader(std::shared_ptr<SampleCache> cache, const Source& source, std::vector<int64_t> indices, LoaderOptions options,
          NormaliseOptions normalise, std::optional<AugmentOptions> augmentation, SlotAllocator allocator = {});
   ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
 
   int64_t batches_per_epoch() const;
   int64_t samples_per_epoch() const;

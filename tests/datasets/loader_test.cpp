@@ -370,5 +370,31 @@ TEST(LoaderError, OptionsAreChecked) {
             "data: there is no case to load");
 }
 
+TEST(LoaderError, BatchesAheadMustFitTheMachine) {
+  const MemorySource source({.subjects = 1, .slices = 3});
+  LoaderSetup setup;
+  setup.options.prefetch = int64_t{1} << 62;
+  ErrorKind kind{};
+  const std::string message = message_of([&] { make_loader(source, setup); }, &kind);
+  EXPECT_EQ(kind, ErrorKind::usage);
+  EXPECT_EQ(message.find("data.prefetch: 4611686018427387904 batches of 3 x "), 0) << message;
+  EXPECT_NE(message.find(" GiB; lower data.prefetch, data.batch or data.size"), std::string::npos) << message;
+  setup = {};
+  setup.options.size = int64_t{1} << 40;
+  EXPECT_NE(message_of([&] { make_loader(source, setup); }).find("GiB, more than half of this machine's"), std::string::npos);
+}
+
+TEST(Loader, ABatchTakesNoMoreMemoryThanItsCases) {
+  const MemorySource source({.subjects = 1, .slices = 3});
+  LoaderSetup setup;
+  setup.options.batch = int64_t{1} << 40;
+  const auto loader = make_loader(source, setup);
+  loader->start_epoch(0);
+  const std::optional<Batch> batch = loader->next();
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_EQ(batch->count(), 3);
+  EXPECT_FALSE(loader->next().has_value());
+}
+
 }  // namespace
 }  // namespace larmor::datasets
