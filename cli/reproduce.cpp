@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "cli/commands.h"
 #include "cli/list.h"
@@ -11,6 +12,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "datasets/registry.h"
 #include "report/run_files.h"
 #include "report/run_report.h"
 #include "report/table.h"
@@ -34,16 +36,9 @@ struct ReproduceOptions {
 };
 
 constexpr size_t kDifferencesInMessage = 3;
+constexpr size_t kShownDigits = 12;  // of a fingerprint
 
 enum class RunState { missing, unfinished, not_evaluated, done };
-
-/// A damaged run is told by the table; here it only must not be taken for a finished one.
-RunState state_of(const fs::path& folder) {
-  if (!train::RunFolder(folder).has_checkpoint()) return RunState::missing;
-  const report::RunFiles files = report::read_run(folder);
-  if (!files.end || !files.end->is_finished) return RunState::unfinished;
-  return files.evaluation ? RunState::done : RunState::not_evaluated;
-}
 
 std::string to_text(RunState state) {
   switch (state) {
@@ -82,7 +77,7 @@ std::vector<std::string> table_names() {
 /// A file, or the name of a table below configs/tables.
 fs::path find_table(const std::string& table) {
   if (fs::is_regular_file(table)) return table;
-  const fs::path named = tables_folder() / (table + ".yaml");
+  fs::path named = tables_folder() / (table + ".yaml");
   if (fs::is_regular_file(named)) return named;
   throw_usage_error(unknown_name_message("table", table, table_names(), "larmor reproduce --list"));
 }
@@ -120,6 +115,60 @@ void require_same_recipe(const report::TableRow& row, const report::TableRun& ru
       row.name, fmt::join(different, "; "), all > different.size() ? fmt::format("; {} more", all - different.size()) : ""));
 }
 
+/// What the data of a recipe are now, looked up once per folder.
+class Fingerprints {
+ public:
+  const std::string& of(const train::Recipe& recipe) {
+    const std::string key = recipe.data.source + "\n" + to_yaml(recipe.data.options);
+    const auto known = known_.find(key);
+    if (known != known_.end()) return known->second;
+    return known_[key] = datasets::registry().at(recipe.data.source).make(recipe.data.options)->fingerprint();
+  }
+
+ private:
+  std::map<std::string, std::string> known_;
+};
+
+bool has_data(const train::Recipe& recipe) {
+  const ConfigNode* root = recipe.data.options.find("root");
+  return root != nullptr && root->is_scalar() && fs::exists(root->scalar);
+}
+
+/// A run on other data must not be counted in a row. A finished table can be printed where the data are not at hand.
+void require_same_data(const report::TableRow& row, const report::TableRun& run, const ReproduceOptions& options,
+                       Fingerprints& fingerprints) {
+  if (!train::RunFolder(run.folder).has_checkpoint()) return;
+  const train::Recipe wanted = recipe_of(row, run.seed, options);
+  if (!has_data(wanted)) return;
+  const report::RunFiles files = report::read_run(run.folder);
+  const std::string& now = fingerprints.of(wanted);
+  if (!files.start || files.start->fingerprint == now) return;
+  throw_usage_error(
+      fmt::format("{}: trained on other data than row '{}' is given now (fingerprint {} then, {} now); give another folder with "
+                  "--runs, or remove this run",
+                  run.folder.string(), row.name, files.start->fingerprint.substr(0, kShownDigits), now.substr(0, kShownDigits)));
+}
+
+/// True for an evaluation as the table asks for; `larmor eval` may have left one of another side, threshold or data set.
+bool is_wanted(const report::RunFiles& files, const train::EvaluationSettings& wanted, const std::string& tta) {
+  const report::EvaluationFile& file = *files.evaluation;
+  const report::EvaluationRecord* evaluation = file.find(tta);
+  const bool same_data = files.start && file.fingerprint == files.start->fingerprint;
+  if (evaluation == nullptr || !same_data || file.checksums.size() != 1 || file.split != wanted.split) return false;
+  const bool same_merge = tta == "none" || (evaluation->merge == wanted.merge && evaluation->merge_of == wanted.merge_of);
+  return same_merge && file.threshold == wanted.threshold && file.largest_component == wanted.largest_component;
+}
+
+/// A damaged run is told by the table; here it only must not be taken for a finished one.
+RunState state_of(const report::TableSpec& spec, const report::TableRun& run, const ReproduceOptions& options) {
+  if (!train::RunFolder(run.folder).has_checkpoint()) return RunState::missing;
+  const report::RunFiles files = report::read_run(run.folder);
+  if (!files.end || !files.end->is_finished) return RunState::unfinished;
+  if (!files.evaluation) return RunState::not_evaluated;
+  const train::EvaluationSettings wanted = train::evaluation_settings(recipe_of(spec.rows[run.row], run.seed, options));
+  return is_wanted(files, wanted, spec.tta) ? RunState::done : RunState::not_evaluated;
+}
+
 std::string command_of(const ReproduceOptions& options, int64_t seeds) {
   return fmt::format("larmor reproduce {} --seeds {}{}{}", options.table, seeds, options.overrides.empty() ? "" : " ",
                      fmt::join(options.overrides, " "));
@@ -134,6 +183,7 @@ bool train_run(const report::TableRow& row, const report::TableRun& run, RunStat
   settings.threads = use_threads(global.threads);
   settings.style = global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic;
   settings.resume = state == RunState::unfinished;
+  settings.overwrite = state == RunState::missing;  // what a run that was killed before its first checkpoint has left
   settings.command = fmt::format("larmor train {} {} train.seed={}", row.recipe, fmt::join(row.overrides, " "), run.seed);
   if (!global.quiet) settings.say = [](const std::string& line) { std::cerr << line << "\n"; };
   return train::train(recipe, train::RunFolder(run.folder), settings).finished;
@@ -150,9 +200,10 @@ void evaluate(const report::TableSpec& spec, const report::TableRun& run, const 
   report::write_run_report(run.folder);
 }
 
-void print_plan(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, std::ostream& out) {
+void print_plan(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options,
+                std::ostream& out) {
   for (const report::TableRun& run : runs) {
-    out << fmt::format("{:<16} seed {}   {:<12} {}\n", spec.rows[run.row].name, run.seed, to_text(state_of(run.folder)),
+    out << fmt::format("{:<16} seed {}   {:<12} {}\n", spec.rows[run.row].name, run.seed, to_text(state_of(spec, run, options)),
                        run.folder.string());
   }
 }
@@ -161,7 +212,7 @@ void print_plan(const report::TableSpec& spec, const std::vector<report::TableRu
 bool run_missing(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options,
                  const GlobalOptions& global, int64_t& done_now) {
   for (const report::TableRun& run : runs) {
-    const RunState state = state_of(run.folder);
+    const RunState state = state_of(spec, run, options);
     if (state == RunState::done) continue;
     const report::TableRow& row = spec.rows[run.row];
     if (!global.quiet) std::cerr << fmt::format("\n{}, seed {}: {}\n", row.name, run.seed, to_text(state));
@@ -190,9 +241,13 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
   const report::TableSpec spec = report::read_table_spec(find_table(options.table));
   const int64_t seeds = options.seeds > 0 ? options.seeds : spec.seeds;
   const std::vector<report::TableRun> runs = report::plan_runs(spec, seeds, fs::path(options.base) / "tables");
-  for (const report::TableRun& run : runs) require_same_recipe(spec.rows[run.row], run, options);
+  Fingerprints fingerprints;
+  for (const report::TableRun& run : runs) {
+    require_same_recipe(spec.rows[run.row], run, options);
+    require_same_data(spec.rows[run.row], run, options, fingerprints);
+  }
   if (options.dry_run) {
-    print_plan(spec, runs, std::cout);
+    print_plan(spec, runs, options, std::cout);
     return 0;
   }
   use_device(global.device);

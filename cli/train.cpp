@@ -63,7 +63,7 @@ int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
   settings.device = at::Device(global.device);
   settings.style = global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic;
   settings.resume = options.resume;
-  settings.overwrite = options.overwrite || options.fast_dev_run;
+  settings.overwrite = options.overwrite || (options.fast_dev_run && options.run_dir.empty());
   settings.fast_dev_run = options.fast_dev_run;
   settings.command = command_line(options, global);
   if (!global.quiet) settings.say = [](const std::string& line) { std::cerr << line << "\n"; };

@@ -10,7 +10,10 @@
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 #include "core/error.h"
@@ -124,6 +127,20 @@ class UnfinishedFile {
   int descriptor_ = -1;
 };
 
+/// The process of an unfinished file's name, ".last.safetensors.4711-0.tmp".
+std::optional<pid_t> process_of(const std::string& name) {
+  constexpr std::string_view kEnding = ".tmp";
+  if (!name.starts_with('.') || !name.ends_with(kEnding)) return std::nullopt;
+  const std::string stem = name.substr(0, name.size() - kEnding.size());
+  const std::string place = stem.substr(stem.rfind('.') + 1);
+  pid_t process = 0;
+  const auto [end, error] = std::from_chars(place.data(), place.data() + place.size(), process);
+  const bool is_ours = error == std::errc() && process > 0 && end != place.data() + place.size() && *end == '-';
+  return is_ours ? std::optional(process) : std::nullopt;
+}
+
+bool is_alive(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
+
 /// Where a symbolic link points, so that writing keeps the link.
 fs::path followed(const fs::path& file) {
   std::error_code unknown;
@@ -224,6 +241,15 @@ void write_file_atomically(const fs::path& file,
   unfinished.finish();
 }
 
+void remove_unfinished_files(const fs::path& folder) {
+  std::error_code missing;
+  for (fs::directory_iterator entry(folder, missing); !missing && entry != fs::directory_iterator(); entry.increment(missing)) {
+    const std::optional<pid_t> process = process_of(entry->path().filename().string());
+    std::error_code kept;
+    if (process && !is_alive(*process)) fs::remove(entry->path(), kept);
+  }
+}
+
 void append_line(const fs::path& file, std::string_view line) {
   Descriptor descriptor(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!descriptor.is_open()) throw_unwritable(file, errno);
@@ -264,6 +290,8 @@ uint32_t crc32(std::span<const std::byte> bytes, uint32_t start) {
   for (; left > 0; --left, ++next) value = (value >> 8) ^ kCrcTables[0][(value ^ std::to_integer<uint32_t>(*next)) & 0xFF];
   return ~value;
 }
+
+std::string checksum_of_file(const fs::path& file) { return fmt::format("{:08x}", crc32(MappedFile(file).bytes())); }
 
 uint32_t crc32(std::string_view text) { return crc32(std::as_bytes(std::span(text.data(), text.size()))); }
 

@@ -20,6 +20,8 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
 /// The same with content produced in pieces: `produce` calls its argument with successive chunks.
 void write_file_atomically(const std::filesystem::path& file,
                            const std::function<void(const std::function<void(const void*, size_t)>& write)>& produce);
+/// Removes what a killed process left of write_file_atomically() in this folder; files of living processes stay. Missing folder: nothing.
+void remove_unfinished_files(const std::filesystem::path& folder);
 /// Appends one line (with '\n') in a single write. Error (run) as above.
 void append_line(const std::filesystem::path& file, std::string_view line);
 /// Makes a folder and its parents. Error (run) names it.
@@ -39,6 +41,8 @@ class MappedFile {
 /// CRC-32 (zlib, IEEE 802.3); `start` continues an earlier value.
 uint32_t crc32(std::span<const std::byte> bytes, uint32_t start = 0);
 uint32_t crc32(std::string_view text);
+/// CRC-32 of a whole file as 8 hexadecimal digits. Error (data) as read_file().
+std::string checksum_of_file(const std::filesystem::path& file);
 /// SHA-256 as 64 hexadecimal digits.
 std::string sha256(std::span<const std::byte> bytes);
 

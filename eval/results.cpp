@@ -180,6 +180,7 @@ Json to_json(const Results& results) {
   }
   return {{"format", kFormat},
           {"weights", results.weights},
+          {"checksums", results.checksums},
           {"recipe", results.recipe},
           {"split", results.split},
           {"threshold", results.threshold},

@@ -1,6 +1,7 @@
 // What an evaluation leaves behind: a table for people, evaluation.json, cases.csv, slices.csv, overlays/.
 //
-//   evaluation.json  {"format": "larmor-evaluation/1", "weights": […], "recipe", "split", "threshold", "largest_component",
+//   evaluation.json  {"format": "larmor-evaluation/1", "weights": […], "checksums": […], "recipe", "split", "threshold",
+//   "largest_component",
 //                     "data": {"source", "fingerprint", "phantom", "leaks", "patients", "slices", "slices_positive"},
 //                     "evaluations": [{"tta", "merge", "merge_of", "seconds", "metrics": [{"name", "value", "low", "high", "count",
 //                     "missed"}]}], "overlays": [{"rank": "best" | "median" | "worst", "patient", "slice", "dice", "file"}]}
@@ -31,7 +32,8 @@ struct ScoredPredictor {
 };
 
 struct Results {
-  std::vector<std::string> weights;  ///< files, several for an ensemble
+  std::vector<std::string> weights;    ///< files, several for an ensemble
+  std::vector<std::string> checksums;  ///< checksum_of_file() of each: what was scored, should the file be replaced later
   std::string recipe;
   std::string split;  ///< train | validation | test
   double threshold = 0.5;

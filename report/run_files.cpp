@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -160,6 +161,9 @@ void read_evaluation(const fs::path& file, RunFiles& run) {
   const Json& data = member(json, "data");
   EvaluationFile evaluation;
   evaluation.split = text_of(json, "split");
+  for (const Json& checksum : list_of(json, "checksums")) {
+    if (checksum.is_string()) evaluation.checksums.push_back(checksum.get<std::string>());
+  }
   evaluation.threshold = number_of(json, "threshold");
   evaluation.largest_component = flag_of(json, "largest_component");
   evaluation.source = text_of(data, "source");
@@ -175,6 +179,12 @@ void read_evaluation(const fs::path& file, RunFiles& run) {
                                    integer_of(one, "slice"), number_of(one, "dice")});
   }
   run.evaluation = std::move(evaluation);
+}
+
+/// True when the best weights were replaced after the evaluation.
+bool is_outdated(const EvaluationFile& evaluation, const fs::path& best) {
+  if (!fs::exists(best)) return false;
+  return std::find(evaluation.checksums.begin(), evaluation.checksums.end(), checksum_of_file(best)) == evaluation.checksums.end();
 }
 
 }  // namespace
@@ -227,7 +237,12 @@ RunFiles read_run(const fs::path& folder) {
   read_log(folder / "log.jsonl", run);
   read_metrics(folder / "metrics.csv", run);
   read_evaluation(folder / "evaluation.json", run);
-  if (fs::exists(folder / "cases.csv")) run.cases = read_csv(folder / "cases.csv");
+  run.has_outdated_evaluation = run.evaluation && is_outdated(*run.evaluation, folder / "checkpoints/best.safetensors");
+  if (run.has_outdated_evaluation) {
+    run.evaluation.reset();
+  } else if (fs::exists(folder / "cases.csv")) {
+    run.cases = read_csv(folder / "cases.csv");
+  }
   return run;
 }
 

@@ -65,6 +65,7 @@ struct OverlayRecord {
 /// evaluation.json, see eval/results.h.
 struct EvaluationFile {
   std::string split, source, fingerprint;
+  std::vector<std::string> checksums;  ///< of the weights that were scored
   double threshold = 0.5;
   bool largest_component = false, is_phantom = false, leaks = false;
   int64_t patients = 0, slices = 0, slices_positive = 0;
@@ -81,7 +82,8 @@ struct RunFiles {
   std::vector<EpochRecord> epochs;
   std::vector<std::string> metric_names;  ///< of the epochs, in file order
   std::optional<EvaluationFile> evaluation;
-  CsvTable cases;  ///< of cases.csv; no header when missing
+  bool has_outdated_evaluation = false;  ///< evaluation.json scores other weights than checkpoints/best is now: it is left out
+  CsvTable cases;                        ///< of cases.csv; no header when missing
   bool is_phantom() const;
   bool leaks() const;
   std::string source() const;

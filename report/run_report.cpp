@@ -225,7 +225,9 @@ class RunReport {
   void add_aggregates() {
     add(Heading{"Results"});
     if (!run_.evaluation || run_.evaluation->evaluations.empty()) {
-      add(Paragraph{"No evaluation.json: `larmor eval " + run_.root.string() + "` writes it."});
+      const std::string why = run_.has_outdated_evaluation ? "evaluation.json scores other weights than checkpoints/best.safetensors"
+                                                           : "No evaluation.json";
+      add(Paragraph{why + ": `larmor eval " + run_.root.string() + "` writes it."});
       return;
     }
     const EvaluationFile& file = *run_.evaluation;

@@ -123,7 +123,11 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   NamedTensors tensors = on_cpu(checkpoint.model, "model/");
   append(tensors, on_cpu(checkpoint.optimizer, "optimizer/"));
   append(tensors, on_cpu(checkpoint.ema, "ema/"));
-  save(file, tensors, {{"format", kCheckpointFormat}, {"state", to_json(checkpoint.state)}, {"recipe", checkpoint.recipe}});
+  save(file, tensors,
+       {{"format", kCheckpointFormat},
+        {"state", to_json(checkpoint.state)},
+        {"recipe", checkpoint.recipe},
+        {"data", to_json(checkpoint.data)}});
 }
 
 Checkpoint load_checkpoint(const fs::path& file) {
@@ -136,6 +140,7 @@ Checkpoint load_checkpoint(const fs::path& file) {
   Checkpoint checkpoint;
   checkpoint.state = state_from_json(entry(content.metadata(), "state"), file);
   checkpoint.recipe = entry(content.metadata(), "recipe");
+  checkpoint.data = data_record_from_json(entry(content.metadata(), "data"), file.string());
   checkpoint.model = take(content, "model/");
   checkpoint.optimizer = take(content, "optimizer/");
   checkpoint.ema = take(content, "ema/");
@@ -146,6 +151,7 @@ void save_weights(const fs::path& file, const Weights& weights) {
   save(file, on_cpu(weights.model, ""),
        {{"format", kWeightsFormat},
         {"recipe", weights.recipe},
+        {"data", to_json(weights.data)},
         {"epoch", std::to_string(weights.epoch)},
         {"metric", weights.metric},
         {"value", fmt::format("{}", weights.value)}});
@@ -156,6 +162,7 @@ Weights load_weights(const fs::path& file) {
   const Metadata& metadata = content.metadata();
   Weights weights;
   weights.recipe = entry(metadata, "recipe");
+  weights.data = data_record_from_json(entry(metadata, "data"), file.string());
   if (entry(metadata, "format") == kCheckpointFormat) {
     weights.epoch = state_from_json(entry(metadata, "state"), file).epoch;
     weights.model = take(content, "ema/");

@@ -1,7 +1,7 @@
 // Checkpoints: everything that a training needs to go on as if it had never stopped, and the best weights for use elsewhere.
 //
-//   last.safetensors  "model/<name>", "optimizer/<name>", "ema/<name>"; metadata: format, state (JSON), recipe (YAML), checksum
-//   best.safetensors  plain state-dict names; metadata: format, recipe, epoch, metric, value, checksum
+//   last.safetensors  "model/<name>", "optimizer/<name>", "ema/<name>"; metadata: format, state (JSON), recipe (YAML), data (JSON),
+//   checksum best.safetensors  plain state-dict names; metadata: format, recipe, data, epoch, metric, value, checksum
 //
 // Both are written beside the target and renamed; the checksum (CRC-32 over all tensor bytes) is verified when read. They hold no
 // time, host or path, so that equal trainings give equal bytes.
@@ -12,6 +12,7 @@
 
 #include "core/config.h"
 #include "core/tensors.h"
+#include "train/data_record.h"
 
 namespace larmor::train {
 
@@ -35,6 +36,7 @@ struct Checkpoint {
   TrainState state;
   NamedTensors model, optimizer, ema;
   std::string recipe;  ///< portable YAML
+  DataRecord data;
 };
 
 /// Error (run) when the disk refuses; the previous file stays.
@@ -49,6 +51,7 @@ struct Weights {
   int64_t epoch = -1;
   std::string metric;
   double value = 0;
+  DataRecord data;  ///< unknown for files that are not ours
 };
 void save_weights(const std::filesystem::path& file, const Weights& weights);
 /// Reads best.safetensors or last.safetensors (its EMA where it has one). Error (data) as above.

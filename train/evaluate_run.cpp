@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "eval/evaluate.h"
 #include "eval/segmentation.h"
 #include "train/experiment.h"
@@ -30,17 +32,24 @@ std::string full_name(const std::string& split) {
   return name;
 }
 
-/// Folds differ: what one member validates on, another has learnt.
+/// The subjects that a member was trained on: as its file tells, or else by its recipe's split of these data.
+std::vector<std::string> learnt_by(const TrainedNetwork& member, const datasets::Source& source, bool is_ensemble) {
+  if (member.data.is_known()) return member.data.leaks ? std::vector<std::string>{} : member.data.train;
+  return is_ensemble ? datasets::make_split(source, member.recipe.data.split).train_subjects : std::vector<std::string>{};
+}
+
+/// Folds differ: what one member validates on, another has learnt. And data may have been exchanged since the training.
 void require_unseen(const std::vector<TrainedNetwork>& members, const datasets::Source& source, const std::vector<int64_t>& cases) {
+  const bool is_ensemble = members.size() > 1;
   for (const TrainedNetwork& member : members) {
-    const datasets::Split split = datasets::make_split(source, member.recipe.data.split);
+    const std::vector<std::string> learnt = learnt_by(member, source, is_ensemble);
+    const std::set<std::string> seen(learnt.begin(), learnt.end());
     for (const int64_t index : cases) {
       const std::string& subject = source.cases()[static_cast<size_t>(index)].key.subject;
-      if (std::find(split.train_subjects.begin(), split.train_subjects.end(), subject) == split.train_subjects.end()) continue;
-      throw_data_error(
-          fmt::format("subject {} was used to train {}; an ensemble is scored on patients that none of its members has seen "
-                      "(--split test)",
-                      subject, member.file.string()));
+      if (!seen.contains(subject)) continue;
+      throw_data_error(fmt::format("subject {} was used to train {}; {}", subject, member.file.string(),
+                                   is_ensemble ? "an ensemble is scored on patients that none of its members has seen (--split test)"
+                                               : "score it on patients that it has not seen, or on its --split train"));
     }
   }
 }
@@ -83,7 +92,10 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
                        const std::vector<int64_t>& cases) {
   const eval::SegmentationOptions options = segmentation_options(recipe);
   eval::Results results;
-  for (const TrainedNetwork& member : members) results.weights.push_back(member.file.string());
+  for (const TrainedNetwork& member : members) {
+    results.weights.push_back(member.file.string());
+    results.checksums.push_back(checksum_of_file(member.file));
+  }
   results.recipe = recipe.name;
   results.split = side;
   results.leaks = dataset.split.leaks;
@@ -95,6 +107,16 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
 
 }  // namespace
 
+EvaluationSettings evaluation_settings(const Recipe& recipe) {
+  const eval::SegmentationOptions task = segmentation_options(recipe);
+  EvaluationSettings settings;
+  settings.threshold = task.threshold;
+  settings.largest_component = task.largest_component;
+  settings.merge = recipe.eval.merge;
+  settings.merge_of = recipe.eval.merge_of;
+  return settings;
+}
+
 Evaluated evaluate_run(const EvaluateRequest& request) {
   const std::string side = full_name(request.split);
   const std::vector<TrainedNetwork> members = load_ensemble(request.weights, request.recipe);
@@ -102,7 +124,7 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
   Dataset dataset = open_dataset(recipe);
   const std::vector<int64_t> cases = side_of(dataset.split, side);
   if (cases.empty()) throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", request.split, side));
-  if (members.size() > 1 && side != "train") require_unseen(members, *dataset.source, cases);
+  if (side != "train" && !dataset.split.leaks) require_unseen(members, *dataset.source, cases);
 
   std::vector<std::shared_ptr<models::Segmenter>> networks;
   for (const TrainedNetwork& member : members) networks.push_back(member.network);

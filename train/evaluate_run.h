@@ -10,6 +10,7 @@
 
 #include "datasets/source.h"
 #include "eval/results.h"
+#include "train/recipe.h"
 
 namespace larmor::train {
 
@@ -33,8 +34,17 @@ struct Evaluated {
   std::unique_ptr<datasets::Source> source;
 };
 
-/// Error (usage): unknown split, an empty side, members of an ensemble that see different inputs. Error (data): the ensemble would be
-/// scored on patients that one of its members was trained on.
+/// How a recipe itself is evaluated; an evaluation with other settings cannot stand for it in a table.
+struct EvaluationSettings {
+  std::string split = "validation";
+  double threshold = 0.5;
+  bool largest_component = false;
+  std::string merge, merge_of;  ///< of test-time augmentation
+};
+EvaluationSettings evaluation_settings(const Recipe& recipe);
+
+/// Error (usage): unknown split, an empty side, members of an ensemble that see different inputs. Error (data): a network
+/// would be scored on patients that it, or another member of its ensemble, was trained on.
 Evaluated evaluate_run(const EvaluateRequest& request);
 
 }  // namespace larmor::train

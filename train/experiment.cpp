@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "datasets/registry.h"
 #include "eval/registry.h"
@@ -16,15 +18,20 @@ namespace {
 
 constexpr size_t kBytesPerMib = size_t{1} << 20;
 
-/// The first n training cases that show the label on both sides: a network that cannot learn them is broken.
+/// The first n training cases that show the label on both sides: a network that cannot learn them is broken. Such a split leaks, and
+/// whatever is made from it says so.
 void overfit_on(datasets::Split& split, const datasets::Source& source, int64_t count) {
   std::vector<int64_t> chosen;
   for (const int64_t index : split.train) {
     if (static_cast<int64_t>(chosen.size()) == count) break;
     if (source.cases()[static_cast<size_t>(index)].foreground > 0) chosen.push_back(index);
   }
-  split.train = chosen;
-  split.validation = chosen;
+  std::vector<std::string> subjects;
+  for (const int64_t index : chosen) subjects.push_back(source.cases()[static_cast<size_t>(index)].key.subject);
+  subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
+  split.train = split.validation = chosen;
+  split.train_subjects = split.validation_subjects = subjects;
+  split.leaks = true;
 }
 
 datasets::LoaderOptions loader_options(const Recipe& recipe) {

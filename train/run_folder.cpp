@@ -20,6 +20,27 @@ std::string metric_of(const EpochRow& row, const std::string& name) {
 
 }  // namespace
 
+bool RunFolder::is_used() const {
+  const auto files = {last(), best(), log(), metrics()};
+  return std::any_of(files.begin(), files.end(), [](const auto& file) { return std::filesystem::exists(file); });
+}
+
+void RunFolder::clear() const {
+  for (const auto& file : {recipe(), log(), metrics(), last(), best(), evaluation()}) std::filesystem::remove(file);
+  for (const char* name : {"cases.csv", "slices.csv", "report.html", "report.md"}) std::filesystem::remove(root_ / name);
+  std::filesystem::remove_all(root_ / "overlays");
+  for (const auto& entry : std::filesystem::directory_iterator(root_)) {
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) std::filesystem::remove(entry.path());
+  }
+}
+
+std::unique_ptr<FileLock> RunFolder::take() const {
+  make_folder(last().parent_path());
+  auto lock = std::make_unique<FileLock>(root_ / ".lock");
+  for (const auto& folder : {root_, last().parent_path()}) remove_unfinished_files(folder);
+  return lock;
+}
+
 std::filesystem::path default_run_folder(const Recipe& recipe, const std::filesystem::path& base) {
   std::string folder = recipe.name;
   std::replace(folder.begin(), folder.end(), '/', '-');

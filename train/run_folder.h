@@ -5,9 +5,11 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/file_lock.h"
 #include "train/recipe.h"
 
 namespace larmor::train {
@@ -23,6 +25,12 @@ class RunFolder {
   std::filesystem::path best() const { return root_ / "checkpoints/best.safetensors"; }
   std::filesystem::path evaluation() const { return root_ / "evaluation.json"; }
   bool has_checkpoint() const { return std::filesystem::exists(last()); }
+  /// True when a training was begun here, even one that was killed before its first checkpoint.
+  bool is_used() const;
+  /// Removes what a run, its evaluation and its report have left. Files of other names stay.
+  void clear() const;
+  /// Makes the folder and takes it for one training. Error (run): another process trains here.
+  std::unique_ptr<FileLock> take() const;
 
  private:
   std::filesystem::path root_;

@@ -19,17 +19,18 @@ struct Found {
   NamedTensors tensors;
   ConfigNode recipe;
   fs::path file;
+  DataRecord data;
 };
 
 Found find_smp_folder(const fs::path& folder, const std::string& recipe_file) {
   ConfigNode recipe = recipe_file.empty() ? ConfigNode::make_map() : read_yaml(recipe_file);
   recipe.set("model", models::model_config_from_smp(folder));
-  return {models::read_weights(folder), recipe, folder / "model.safetensors"};
+  return {models::read_weights(folder), recipe, folder / "model.safetensors", {}};
 }
 
 Found find_checkpoint(const fs::path& file, const std::string& recipe_file) {
   Weights weights = load_weights(file);
-  Found found{std::move(weights.model), {}, file};
+  Found found{std::move(weights.model), {}, file, std::move(weights.data)};
   if (!recipe_file.empty()) {
     found.recipe = read_yaml(recipe_file);
   } else if (!weights.recipe.empty()) {
@@ -84,6 +85,7 @@ TrainedNetwork load_trained(const fs::path& where, const std::string& recipe) {
   Found found = find_weights(where, recipe);
   TrainedNetwork trained;
   trained.file = found.file;
+  trained.data = std::move(found.data);
   trained.recipe = recipe_from(found.recipe, where.string());
   trained.network = models::registry().at(trained.recipe.model.name).make(trained.recipe.model.options, 0);
   models::load_state(*trained.network, found.tensors, found.file.string());

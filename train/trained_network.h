@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/segmenter.h"
+#include "train/data_record.h"
 #include "train/recipe.h"
 
 namespace larmor::train {
@@ -14,6 +15,7 @@ struct TrainedNetwork {
   std::shared_ptr<models::Segmenter> network;  ///< on the CPU, weights loaded strictly
   Recipe recipe;                               ///< where the file holds none: defaults around the model section
   std::filesystem::path file;                  ///< the weights
+  DataRecord data;                             ///< what it was trained on, where the file tells
 };
 
 /// `where`: a run folder (its best checkpoint, its own recipe.yaml), a checkpoint, a folder of segmentation_models.pytorch

@@ -59,6 +59,7 @@ class Session {
         settings_(settings),
         precision_(parse_precision(recipe.train.precision, settings.device)),
         dataset_(open_dataset(recipe)),
+        record_(record_of(dataset_)),
         network_(make_network(recipe)),
         scaler_(precision_) {
     require_channels(*network_, *dataset_.source);
@@ -79,7 +80,7 @@ class Session {
     prepare_folder();
     begin_log();
     TrainResult result;
-    while (state_.epoch < epochs() && !result.stopped_early) {
+    while (state_.epoch < epochs() && !must_stop_early()) {
       const EpochStatistics statistics = train_epoch();
       total_wait_ += statistics.wait_seconds;
       if (interrupted()) {
@@ -87,8 +88,8 @@ class Session {
         return finish(result, start, false);
       }
       finish_epoch(statistics);
-      result.stopped_early = must_stop_early();
     }
+    result.stopped_early = must_stop_early();
     return finish(result, start, true);
   }
 
@@ -111,29 +112,34 @@ class Session {
 
   void prepare_folder() {
     if (settings_.resume) {
+      require_checkpoint();
+      lock_ = folder_.take();
       resume();
       return;
     }
-    if (folder_.has_checkpoint() && !settings_.overwrite) {
-      throw_usage_error(fmt::format("{}: already holds a run; --resume continues it, --overwrite starts again", folder_.root().string()));
+    if (folder_.is_used() && !settings_.overwrite) {
+      throw_usage_error(fmt::format("{}: already holds a run{}--overwrite starts again", folder_.root().string(),
+                                    folder_.has_checkpoint() ? "; --resume continues it, " : " (no checkpoint yet); "));
     }
-    make_folder(folder_.last().parent_path());
-    for (const auto& file : {folder_.last(), folder_.best(), folder_.log(), folder_.metrics()}) std::filesystem::remove(file);
+    lock_ = folder_.take();
+    folder_.clear();
     write_file_atomically(folder_.recipe(), larmor::to_yaml(to_config(recipe_)));
   }
 
+  void require_checkpoint() const {
+    if (folder_.has_checkpoint()) return;
+    throw_usage_error(
+        fmt::format("{}: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start", folder_.root().string()));
+  }
+
   void resume() {
-    if (!folder_.has_checkpoint()) {
-      throw_usage_error(
-          fmt::format("{}: nothing to resume: no checkpoints/last.safetensors; leave out --resume to start", folder_.root().string()));
-    }
     const Checkpoint checkpoint = load_last();
     require_same_recipe(checkpoint);
+    require_same_data(checkpoint);
     const std::string source = folder_.last().string();
     models::load_state(*network_, checkpoint.model, source);
     optimizer_->load_state(checkpoint.optimizer, source);
     state_ = checkpoint.state;
-    require_same_batches();
     schedule_->load_state(state_.schedule);
     scaler_.load_state(state_.scaler);
     if (ema_) ema_->load(checkpoint.ema, state_.ema_updates);
@@ -150,12 +156,12 @@ class Session {
     }
   }
 
-  /// Data are not part of a checkpoint, and may have become fewer.
-  void require_same_batches() const {
-    if (state_.batch <= batches_per_epoch()) return;
-    throw_data_error(
-        fmt::format("{}: stopped after batch {} of an epoch, but these data give {} batches; resume with the data of the start",
-                    folder_.last().string(), state_.batch, batches_per_epoch()));
+  /// On other data the sides could mix, and the same bits could not come out.
+  void require_same_data(const Checkpoint& checkpoint) const {
+    const std::string changed = difference(checkpoint.data, record_);
+    if (changed.empty()) return;
+    throw_data_error(fmt::format("{}: cannot resume on other data ({}); give the data of the start, another --run-dir or --overwrite",
+                                 folder_.root().string(), changed));
   }
 
   void require_same_recipe(const Checkpoint& checkpoint) const {
@@ -354,7 +360,7 @@ class Session {
 
   void save_best(double value) {
     save_weights(folder_.best(), {ema_ ? ema_->averaged() : network_->state_dict(), larmor::to_yaml(portable_config(recipe_)),
-                                  state_.best_epoch + 1, recipe_.train.monitor, value});
+                                  state_.best_epoch + 1, recipe_.train.monitor, value, record_});
   }
 
   void save_last() {
@@ -367,6 +373,7 @@ class Session {
     checkpoint.optimizer = optimizer_->state();
     if (ema_) checkpoint.ema = ema_->averaged();
     checkpoint.recipe = larmor::to_yaml(portable_config(recipe_));
+    checkpoint.data = record_;
     save_checkpoint(folder_.last(), checkpoint);
   }
 
@@ -431,6 +438,8 @@ class Session {
   const TrainerSettings& settings_;
   Precision precision_;
   Dataset dataset_;
+  DataRecord record_;
+  std::unique_ptr<FileLock> lock_;
   std::shared_ptr<models::Segmenter> network_, validator_;
   std::unique_ptr<eval::Task> task_;
   std::unique_ptr<losses::Loss> loss_;

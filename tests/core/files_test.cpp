@@ -1,9 +1,12 @@
 #include "core/files.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -196,6 +199,21 @@ TEST(Checksums, Sha256KnownValues) {
       {std::string(119, 'a'), "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb"},
       {std::string(120, 'a'), "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c"}};
   for (const auto& [text, digest] : cases) EXPECT_EQ(sha256(bytes_of(text)), digest) << text.size();
+}
+
+TEST(Files, LeftoversOfDeadProcessesAreRemoved) {
+  const fs::path folder = make_temporary_folder("leftovers");
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const std::string kept = fmt::format(".last.safetensors.{}-0.tmp", ::getpid());
+  for (const std::string& name : {fmt::format(".last.safetensors.{}-3.tmp", child), kept, std::string("a.tmp"), std::string(".b.x-1.tmp"),
+                                  std::string("last.safetensors")}) {
+    write_file_atomically(folder / name, "x");
+  }
+  remove_unfinished_files(folder);
+  EXPECT_EQ(names_in(folder), (std::vector<std::string>{".b.x-1.tmp", kept, "a.tmp", "last.safetensors"}));
+  remove_unfinished_files(folder / "none");
 }
 
 }  // namespace

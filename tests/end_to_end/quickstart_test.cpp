@@ -96,5 +96,14 @@ TEST_F(QuickstartEnd, FastDevRunTakesTwoBatches) {
   EXPECT_TRUE(fs::exists(folder_ / "runs/tiny/fast-dev-run/checkpoints/last.safetensors"));
 }
 
+/// A trial run must not cost a finished one.
+TEST_F(QuickstartEnd, FastDevRunKeepsTheRunOfTheFolderItIsGiven) {
+  const std::string before = read_file(folder_ / "run/checkpoints/best.safetensors");
+  const ProcessResult result = run_larmor({"train", "tiny.yaml", "--fast-dev-run", "--run-dir", "run"}, folder_);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err, "run: already holds a run; --resume continues it, --overwrite starts again\n");
+  EXPECT_TRUE(read_file(folder_ / "run/checkpoints/best.safetensors") == before);
+}
+
 }  // namespace
 }  // namespace larmor::testing

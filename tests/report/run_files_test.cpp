@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
+#include "core/files.h"
 #include "tests/report/support.h"
 #include "tests/support/golden.h"
 
@@ -98,6 +100,24 @@ TEST_F(RunFilesError, NamesWhatIsDamaged) {
   write_text(folder_ / "metrics.csv",
              "epoch,loss,validation_loss,dice_patients,lr,seconds,wait_share,images_per_second\n1,0.5,0.5,high,1,1,0,1\n");
   EXPECT_EQ(error_of([&] { read_run(folder_); }), (folder_ / "metrics.csv").string() + ": row 1: dice_patients: 'high' is not a number");
+}
+
+/// The weights were trained on after their evaluation: its numbers are not theirs.
+TEST_F(RunFilesTest, AnEvaluationOfOtherWeightsIsLeftOut) {
+  write_fake_run(folder_, {});
+  fs::create_directories(folder_ / "checkpoints");
+  write_text(folder_ / "checkpoints/best.safetensors", "weights");
+  RunFiles run = read_run(folder_);
+  EXPECT_TRUE(run.has_outdated_evaluation);
+  EXPECT_FALSE(run.evaluation.has_value());
+  EXPECT_TRUE(run.cases.header.empty());
+
+  nlohmann::json json = nlohmann::json::parse(read_file(folder_ / "evaluation.json"));
+  json["checksums"] = {checksum_of_file(folder_ / "checkpoints/best.safetensors")};
+  write_text(folder_ / "evaluation.json", json.dump());
+  run = read_run(folder_);
+  EXPECT_FALSE(run.has_outdated_evaluation);
+  EXPECT_TRUE(run.evaluation.has_value());
 }
 
 }  // namespace

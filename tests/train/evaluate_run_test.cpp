@@ -6,6 +6,7 @@
 #include "core/files.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
+#include "train/checkpoint.h"
 
 namespace larmor::train {
 namespace {
@@ -125,6 +126,25 @@ TEST_F(EvaluateRunSlow, EnsembleIsRefusedOnPatientsThatAMemberHasSeen) {
                                      "; an ensemble is scored on patients that none of its members has seen (--split test)");
   request.split = "test";
   EXPECT_EQ(message_of(request), "no error");
+}
+
+/// A single network too: its file tells what it was trained on, whatever the split of the data in hand says.
+TEST_F(EvaluateRunSlow, ANetworkIsNotScoredOnPatientsThatItHasSeen) {
+  larmor::testing::write_tiny_run(folder_ / "seen", recipe_, 1);
+  const fs::path best = folder_ / "seen/checkpoints/best.safetensors";
+  Weights weights = load_weights(best);
+  weights.data = {.source = "lgg", .fingerprint = "f", .train = {tiny_patient(3)}, .validation = {tiny_patient(2)}};
+  save_weights(best, weights);
+  EvaluateRequest request = request_for({"seen"});
+  EXPECT_EQ(message_of(request), "subject " + tiny_patient(3) + " was used to train " + best.string() +
+                                     "; score it on patients that it has not seen, or on its --split train");
+  request.split = "test";
+  EXPECT_EQ(message_of(request), "no error");
+}
+
+TEST_F(EvaluateRunSlow, ChecksumsTellWhatWasScored) {
+  const fs::path best = folder_ / "a/checkpoints/best.safetensors";
+  EXPECT_EQ(evaluate_run(request_for({"a"})).results.checksums, std::vector<std::string>{checksum_of_file(best)});
 }
 
 TEST_F(EvaluateRunSlow, EnsembleMembersMustSeeTheSame) {

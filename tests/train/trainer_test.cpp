@@ -1,7 +1,9 @@
 #include "train/trainer.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -146,6 +148,9 @@ TEST_F(TrainerSlow, EarlyStopCountsEpochsWithoutBetterValue) {
 TEST_F(TrainerSlow, OverfitLearnsWhatItSees) {
   const TrainResult result = run("overfit", {"train.overfit=2", "train.epochs=25", "optim.lr=0.003", "optim.ema=0.5"});
   EXPECT_GT(result.best_value, 0.8);
+  const DataRecord record = load_checkpoint(folder_ / "overfit/checkpoints/last.safetensors").data;
+  EXPECT_TRUE(record.leaks);  // every table of it says so
+  EXPECT_EQ(record.train, record.validation);
 }
 
 TEST_F(TrainerSlow, TornCheckpointIsRefusedAndKept) {
@@ -165,21 +170,91 @@ TEST_F(TrainerSlow, TornCheckpointIsRefusedAndKept) {
   EXPECT_TRUE(fs::exists(folder_ / "torn/checkpoints/best.safetensors"));
 }
 
-TEST_F(TrainerSlow, ResumeOnFewerDataIsRefused) {
-  testing::write_tiny_lgg(folder_ / "fewer", 5, 1, 32);
+TEST_F(TrainerSlow, AnEarlyStoppedRunStaysStopped) {
+  const std::vector<std::string> overrides{"train.epochs=20", "train.early_stop=1", "optim.lr=0"};
+  const TrainResult first = run("stays", overrides);
+  ASSERT_TRUE(first.stopped_early);
+  const std::string last = bytes("stays");
+  TrainerSettings settings;
+  settings.resume = true;
+  const TrainResult second = run("stays", overrides, settings);
+  EXPECT_TRUE(second.stopped_early);
+  EXPECT_EQ(second.epochs_done, first.epochs_done);
+  EXPECT_TRUE(bytes("stays") == last);
+}
+
+/// Patients would change sides: what was learnt would be validated.
+TEST_F(TrainerSlow, ResumeOnOtherDataIsRefused) {
+  testing::write_tiny_lgg(folder_ / "more", 6, 3, 32);
   TrainerSettings settings;
   settings.on_step = [](int64_t done) {
-    if (done == 3) std::raise(SIGTERM);
+    if (done == 1) std::raise(SIGTERM);
   };
-  ASSERT_FALSE(run("fewer-run", {"data.batch=1"}, settings).finished);
+  const std::vector<std::string> overrides{"data.split={kind: kfold, folds: 5}"};
+  ASSERT_FALSE(run("other-data", overrides, settings).finished);
   clear_interrupt();
+  const std::string last = bytes("other-data");
   settings = {};
   settings.resume = true;
-  EXPECT_EQ(testing::data_error([&] {
-              run("fewer-run", {"data.batch=1", "data.root=" + (folder_ / "fewer").string()}, settings);
-            }),
-            (folder_ / "fewer-run/checkpoints/last.safetensors").string() +
-                ": stopped after batch 3 of an epoch, but these data give 2 batches; resume with the data of the start");
+  const std::string message = testing::data_error([&] {
+    run("other-data", {overrides[0], "data.root=" + (folder_ / "more").string()}, settings);
+  });
+  EXPECT_EQ(message.find((folder_ / "other-data").string() + ": cannot resume on other data (subject TCGA_T1_"), 0) << message;
+  EXPECT_TRUE(message.ends_with(" now); give the data of the start, another --run-dir or --overwrite")) << message;
+  EXPECT_TRUE(bytes("other-data") == last);
+}
+
+TEST_F(TrainerSlow, ResumeOnChangedFilesIsRefused) {
+  run("changed-files", {"train.epochs=1"});
+  fs::copy(folder_ / "data", folder_ / "changed", fs::copy_options::recursive);
+  append_line(folder_ / "changed" / testing::tiny_patient(0) / (testing::tiny_patient(0) + "_1.tif"), "longer than before");
+  TrainerSettings settings;
+  settings.resume = true;
+  const std::string message = testing::data_error([&] {
+    run("changed-files", {"train.epochs=1", "data.root=" + (folder_ / "changed").string()}, settings);
+  });
+  EXPECT_NE(message.find(": cannot resume on other data (their files differ: fingerprint "), std::string::npos) << message;
+}
+
+TEST_F(TrainerSlow, OneTrainingPerFolder) {
+  std::string second;
+  TrainerSettings settings;
+  settings.on_step = [&](int64_t done) {
+    if (done != 1) return;
+    TrainerSettings other;
+    other.overwrite = true;
+    second = testing::run_error([&] { run("shared", {}, other); });
+  };
+  EXPECT_TRUE(run("shared", {"train.epochs=1"}, settings).finished);
+  EXPECT_EQ(second, fmt::format("{}: in use by process {}", (folder_ / "shared/.lock").string(), ::getpid()));
+}
+
+TEST_F(TrainerSlow, AStartLeavesNothingOfTheRunBefore) {
+  run("again", {"train.epochs=1"});
+  const RunFolder folder(folder_ / "again");
+  for (const char* file : {"evaluation.json", "cases.csv", "slices.csv", "report.html", "report.md", "overlays/best_1.png"}) {
+    make_folder((folder.root() / file).parent_path());
+    write_file_atomically(folder.root() / file, "of the run before");
+  }
+  write_file_atomically(folder.root() / "notes.txt", "mine");
+  TrainerSettings settings;
+  settings.overwrite = true;
+  run("again", {"train.epochs=1"}, settings);
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.root())) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  ASSERT_EQ(names.size(), 7u);
+  EXPECT_EQ(names[2], "events.out.tfevents." + names[2].substr(20));
+  names.erase(names.begin() + 2);
+  EXPECT_EQ(names, (std::vector<std::string>{".lock", "checkpoints", "log.jsonl", "metrics.csv", "notes.txt", "recipe.yaml"}));
+}
+
+/// A run that was killed before its first checkpoint is a run all the same.
+TEST_F(TrainerSlow, AFolderWithTracesOfARunIsNotTaken) {
+  run("traces", {"train.epochs=1"});
+  fs::remove(folder_ / "traces/checkpoints/last.safetensors");
+  EXPECT_EQ(testing::usage_error([&] { run("traces", {}); }),
+            (folder_ / "traces").string() + ": already holds a run (no checkpoint yet); --overwrite starts again");
 }
 
 TEST_F(TrainerSlow, LossThatIsNeverFiniteStopsTheRun) {
