@@ -34,13 +34,29 @@ std::vector<ListedComponent> list_registry(const Registry& registry) {
   return all;
 }
 
-/// The same with the size of what `make` builds from default options.
-template <class Registry, class Make>
-std::vector<ListedComponent> list_networks(const Registry& registry, bool count_parameters, const Make& make) {
+/// The same with the size of what each component makes from default options, as `count` tells it.
+template <class Registry, class Count>
+std::vector<ListedComponent> list_networks(const Registry& registry, bool count_parameters, const Count& count) {
   std::vector<ListedComponent> all = list_registry(registry);
   if (!count_parameters) return all;
-  for (ListedComponent& component : all) component.parameters = make(registry.at(component.name))->parameter_count();
+  for (ListedComponent& component : all) component.parameters = count(registry.at(component.name));
   return all;
+}
+
+ListedComponent::Parameters count_model(const models::Registry::Component& component) {
+  const auto model = component.make(ConfigNode{}, 0);
+  return {model->parameter_count(), model->used_parameter_count()};
+}
+
+/// By default every stage of an encoder is run.
+ListedComponent::Parameters count_encoder(const models::encoders::Registry::Component& component) {
+  const int64_t count = component.make(ConfigNode{}, {})->parameter_count();
+  return {count, count};
+}
+
+std::string format_parameters(const ListedComponent::Parameters& parameters) {
+  if (parameters.used == parameters.stored) return fmt::format("[{} parameters]", parameters.stored);
+  return fmt::format("[{} parameters used / {} stored]", parameters.used, parameters.stored);
 }
 
 std::string scalar_at(const ConfigNode& node, const char* key) {
@@ -106,7 +122,10 @@ nlohmann::json to_json(const std::vector<ListedComponent>& components) {
     }
     nlohmann::json item{
         {"name", component.name}, {"summary", component.summary}, {"source", component.source}, {"options", std::move(options)}};
-    if (component.parameters) item["parameters"] = *component.parameters;
+    if (component.parameters) {
+      item["parameters"] = component.parameters->stored;
+      item["used_parameters"] = component.parameters->used;
+    }
     all.push_back(std::move(item));
   }
   return all;
@@ -141,11 +160,10 @@ std::vector<std::string> listed_kinds() {
 
 std::vector<ListedComponent> list_components(const std::string& kind, const fs::path& configs, bool count_parameters) {
   if (kind == "models") {
-    return list_networks(models::registry(), count_parameters, [](const auto& model) { return model.make(ConfigNode{}, 0); });
+    return list_networks(models::registry(), count_parameters, count_model);
   }
   if (kind == "encoders") {
-    return list_networks(models::encoders::registry(), count_parameters,
-                         [](const auto& encoder) { return encoder.make(ConfigNode{}, {}); });
+    return list_networks(models::encoders::registry(), count_parameters, count_encoder);
   }
   if (kind == "losses") return list_registry(losses::registry());
   if (kind == "optimizers") return list_registry(optim::registry());
@@ -161,7 +179,7 @@ void print_components(const std::vector<ListedComponent>& components, std::ostre
   for (const ListedComponent& component : components) width = std::max(width, component.name.size());
   for (const ListedComponent& component : components) {
     out << fmt::format("{:<{}}  {}", component.name, width, component.summary);
-    if (component.parameters) out << fmt::format("  [{} parameters]", *component.parameters);
+    if (component.parameters) out << "  " << format_parameters(*component.parameters);
     if (!component.source.empty()) out << fmt::format("  ({})", component.source);
     out << "\n";
     print_options(component.options, out);
@@ -180,7 +198,7 @@ Command list_command() {
   command.description =
       "Prints what a recipe may name, with a line of description, options, types and defaults: models, encoders, losses, optimizers, "
       "schedules, sources, tasks; and the recipes and tables below configs/. Without KIND it prints the kinds.";
-  command.examples = {{"larmor list models --params", "architectures with their numbers of parameters"},
+  command.examples = {{"larmor list models --params", "architectures with their numbers of parameters, used and stored"},
                       {"larmor list optimizers", "every optimizer with its options"},
                       {"larmor list losses --json", "the same for machines"}};
   command.declare = [](Arguments& arguments) {

@@ -15,9 +15,14 @@ namespace larmor::cli {
 struct ListedComponent {
   std::string name;
   std::string summary;
-  std::string source;                 ///< paper or project, "" when none
-  std::vector<OptionDoc> options;     ///< with defaults
-  std::optional<int64_t> parameters;  ///< with default options; only where it was asked for
+  std::string source;              ///< paper or project, "" when none
+  std::vector<OptionDoc> options;  ///< with defaults
+  /// With default options; only where it was asked for.
+  struct Parameters {
+    int64_t stored = 0;
+    int64_t used = 0;  ///< by the forward pass
+  };
+  std::optional<Parameters> parameters;
 };
 
 /// models, encoders, losses, optimizers, schedules, sources, tasks, recipes, tables.

@@ -1,14 +1,12 @@
 #include "models/encoder_decoder.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/InferenceMode.h>
 
-#include <algorithm>
-
-#include "core/parallel.h"
+#include "models/encoders/registry.h"
 #include "models/init.h"
+#include "models/interpolation.h"
+#include "models/side_by_side.h"
 
 namespace larmor::models {
 
@@ -19,19 +17,37 @@ void fill_zero(at::Tensor* bias) {
   if (bias) bias->zero_();
 }
 
-constexpr int64_t kMostImagesAtOnce = 4;  // more do not fit the caches, fewer read the weights too often
-
-/// A copy with channels-last strides, also where one channel makes both orders the same.
-at::Tensor channels_last(const at::Tensor& image) {
-  return at::empty(image.sizes(), image.options().memory_format(at::MemoryFormat::ChannelsLast)).copy_(image);
-}
-
 }  // namespace
 
-SegmentationHead::SegmentationHead(int64_t in_channels, int64_t classes, int64_t kernel)
-    : FusedConv({.conv = {.in_channels = in_channels, .out_channels = classes, .kernel = kernel, .padding = kernel / 2},
-                 .has_relu = false,
-                 .norm_name = ""}) {}
+SegmentationHead::SegmentationHead(int64_t in_channels, int64_t classes, int64_t kernel, int64_t upsampling) : upsampling_(upsampling) {
+  const Conv2dOptions conv{.in_channels = in_channels, .out_channels = classes, .kernel = kernel, .padding = kernel / 2};
+  conv_ = register_module("", std::make_unique<FusedConv>(FusedConvOptions{.conv = conv, .has_relu = false, .norm_name = ""}));
+}
+
+at::Tensor SegmentationHead::forward(const at::Tensor& x) const {
+  const at::Tensor logits = conv_->forward(x);
+  if (upsampling_ == 1) return logits;
+  return upsample_bilinear_aligned(logits, upsampling_ * logits.size(2), upsampling_ * logits.size(3));
+}
+
+OptionTable common_options_of(EncoderDecoderOptions& options) {
+  OptionTable table;
+  table.add("encoder", options.encoder, "encoder network; see `larmor list encoders`")
+      .add("encoder_depth", options.encoder_depth, "encoder stages that are run; height and width must be multiples of 2^depth",
+           between(3, 5))
+      .add("in_channels", options.in_channels, "input channels", at_least(1))
+      .add("classes", options.classes, "output channels", at_least(1))
+      .check("encoder", [&options] {
+        const encoders::Registry& encoders = encoders::registry();
+        return encoders.find(options.encoder) ? "" : encoders.unknown_message(options.encoder);
+      });
+  return table;
+}
+
+std::unique_ptr<Encoder> make_encoder(const EncoderDecoderOptions& options, int64_t output_stride) {
+  const EncoderArguments arguments{.in_channels = options.in_channels, .depth = options.encoder_depth, .output_stride = output_stride};
+  return encoders::registry().at(options.encoder).make(ConfigNode{}, arguments);
+}
 
 EncoderDecoder::EncoderDecoder(SegmenterInfo info, std::unique_ptr<Encoder> encoder, std::unique_ptr<Decoder> decoder,
                                std::unique_ptr<SegmentationHead> head, uint64_t seed)
@@ -43,28 +59,11 @@ EncoderDecoder::EncoderDecoder(SegmenterInfo info, std::unique_ptr<Encoder> enco
 }
 
 at::Tensor EncoderDecoder::forward_checked(const at::Tensor& image) {
-  return head_->is_fast(image) ? forward_fast(image) : forward_plain(image);
+  if (!head_->is_fast(image)) return forward_plain(image);
+  return forward_side_by_side(image, info_.classes, [this](const at::Tensor& part) { return forward_plain(part); });
 }
 
 at::Tensor EncoderDecoder::forward_plain(const at::Tensor& image) { return head_->forward(decoder_->forward(encoder_->features(image))); }
-
-at::Tensor EncoderDecoder::forward_fast(const at::Tensor& image) {
-  const int threads = at::get_num_threads();
-  const int64_t count = image.size(0), share = std::min(count / threads, kMostImagesAtOnce);
-  const int64_t groups = share > 0 ? count / (share * threads) * threads : 0, alone = groups * share;
-  at::Tensor logits = at::empty({count, info_.classes, image.size(2), image.size(3)}, image.options());
-  const auto forward_part = [&](int64_t first, int64_t images) {
-    logits.narrow(0, first, images).copy_(forward_plain(channels_last(image.narrow(0, first, images))));
-  };
-  const bool in_inference_mode = c10::InferenceMode::is_enabled();
-  parallel_for(groups, threads, [&](int64_t group) {
-    const c10::InferenceMode inference(in_inference_mode);  // both are settings of the thread
-    const at::NoGradGuard no_grad;
-    forward_part(group * share, share);
-  });
-  if (alone < count) forward_part(alone, count - alone);
-  return logits;
-}
 
 std::vector<std::string> EncoderDecoder::unused_parameters() const {
   std::vector<std::string> names = encoder_->unused_parameters();

@@ -5,11 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "core/options.h"
 #include "models/encoders/encoder.h"
 #include "models/layers.h"
 #include "models/segmenter.h"
 
 namespace larmor::models {
+
+/// What all of them have in common.
+struct EncoderDecoderOptions {
+  std::string encoder = "se_resnext50_32x4d";  ///< see `larmor list encoders`
+  int64_t encoder_depth = 5;                   ///< encoder stages that are run, 3-5
+  int64_t in_channels = 3;
+  int64_t classes = 1;
+};
+/// The table of these options, to which an architecture adds its own.
+OptionTable common_options_of(EncoderDecoderOptions& options);
+std::unique_ptr<Encoder> make_encoder(const EncoderDecoderOptions& options, int64_t output_stride = 32);
 
 /// Turns an encoder's maps (Encoder::features, the image first) into one map for the head.
 class Decoder : public Module {
@@ -17,10 +29,17 @@ class Decoder : public Module {
   virtual at::Tensor forward(const std::vector<at::Tensor>& features) = 0;
 };
 
-/// Head `segmentation_head`: `0` is a convolution with bias that keeps the size. Nothing follows: logits.
-class SegmentationHead : public FusedConv {
+/// Head `segmentation_head`: `0` is a convolution with bias that keeps the size, then a bilinear enlargement by `upsampling`
+/// (align_corners = true). Nothing follows: logits.
+class SegmentationHead : public Module {
  public:
-  SegmentationHead(int64_t in_channels, int64_t classes, int64_t kernel);
+  SegmentationHead(int64_t in_channels, int64_t classes, int64_t kernel, int64_t upsampling = 1);
+  at::Tensor forward(const at::Tensor& x) const;
+  bool is_fast(const at::Tensor& x) const { return conv_->is_fast(x); }
+
+ private:
+  FusedConv* conv_;
+  int64_t upsampling_;
 };
 
 class EncoderDecoder : public Segmenter {
@@ -38,9 +57,6 @@ class EncoderDecoder : public Segmenter {
 
  private:
   at::Tensor forward_plain(const at::Tensor& image);
-  /// Prepared inference, channels last. As many images as there are threads go side by side, each on one thread: no waiting at the
-  /// end of every layer, and a map of one image fits the cache. Images left over share the threads.
-  at::Tensor forward_fast(const at::Tensor& image);
   void initialise(uint64_t seed);
 
   SegmenterInfo info_;

@@ -65,4 +65,18 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x) {
   return at::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum_, eps_, /*cudnn_enabled=*/true);
 }
 
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps)
+    : weight(register_parameter("weight", at::ones({channels}))),
+      bias(register_parameter("bias", at::zeros({channels}))),
+      groups_(groups),
+      eps_(eps) {
+  LARMOR_ASSERT(channels % groups == 0);
+}
+
+at::Tensor GroupNorm::forward(const at::Tensor& x) const { return at::group_norm(x, groups_, weight, bias, eps_); }
+
+at::Tensor Dropout2d::forward(const at::Tensor& x) const {
+  return is_training() ? at::feature_dropout(x, probability_, /*train=*/true) : x;
+}
+
 }  // namespace larmor::models

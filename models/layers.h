@@ -63,6 +63,31 @@ class BatchNorm2d : public Module {
   double eps_, momentum_;
 };
 
+/// `weight`, `bias`: every image and group of channels gets mean 0 and variance 1 over its pixels, in training and evaluation alike.
+class GroupNorm : public Module {
+ public:
+  GroupNorm(int64_t groups, int64_t channels, double eps = 1e-5);
+  at::Tensor forward(const at::Tensor& x) const;
+
+  at::Tensor& weight;
+  at::Tensor& bias;
+
+ private:
+  int64_t groups_;
+  double eps_;
+};
+
+/// In training mode sets whole channels of an image to zero with this probability and scales the others by 1 / (1 - probability); else
+/// does nothing. The mask comes from LibTorch's generator, which the trainer keys for each batch.
+class Dropout2d : public Module {
+ public:
+  explicit Dropout2d(double probability) : probability_(probability) {}
+  at::Tensor forward(const at::Tensor& x) const;
+
+ private:
+  double probability_;
+};
+
 struct FusedConvOptions {
   Conv2dOptions conv;
   bool is_transposed = false;

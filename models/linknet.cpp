@@ -3,9 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "models/encoder_decoder.h"
-#include "models/encoders/registry.h"
-
 namespace larmor::models {
 
 namespace {
@@ -63,23 +60,10 @@ class LinkNetDecoder : public Decoder {
 
 }  // namespace
 
-OptionTable options_of(LinkNetOptions& options) {
-  OptionTable table;
-  table.add("encoder", options.encoder, "encoder network; see `larmor list encoders`")
-      .add("encoder_depth", options.encoder_depth, "encoder stages that are run; height and width must be multiples of 2^depth",
-           between(3, 5))
-      .add("in_channels", options.in_channels, "input channels", at_least(1))
-      .add("classes", options.classes, "output channels", at_least(1))
-      .check("encoder", [&options] {
-        const encoders::Registry& encoders = encoders::registry();
-        return encoders.find(options.encoder) ? "" : encoders.unknown_message(options.encoder);
-      });
-  return table;
-}
+OptionTable options_of(LinkNetOptions& options) { return common_options_of(options); }
 
 std::shared_ptr<Segmenter> make_linknet(const LinkNetOptions& options, uint64_t seed) {
-  const EncoderArguments arguments{.in_channels = options.in_channels, .depth = options.encoder_depth};
-  std::unique_ptr<Encoder> encoder = encoders::registry().at(options.encoder).make(ConfigNode{}, arguments);
+  std::unique_ptr<Encoder> encoder = make_encoder(options);
   auto decoder = std::make_unique<LinkNetDecoder>(encoder->channels());
   auto head = std::make_unique<SegmentationHead>(kLastChannels, options.classes, /*kernel=*/1);
   const SegmenterInfo info{.architecture = "linknet",

@@ -11,18 +11,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <string>
 
+#include "models/encoder_decoder.h"
 #include "models/registry.h"
 
 namespace larmor::models {
 
-struct LinkNetOptions {
-  std::string encoder = "se_resnext50_32x4d";  ///< see `larmor list encoders`
-  int64_t encoder_depth = 5;                   ///< encoder stages that are run, 3-5
-  int64_t in_channels = 3;
-  int64_t classes = 1;
-};
+struct LinkNetOptions : EncoderDecoderOptions {};
 OptionTable options_of(LinkNetOptions& options);
 
 std::shared_ptr<Segmenter> make_linknet(const LinkNetOptions& options, uint64_t seed);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "core/error.h"
 
@@ -37,6 +38,20 @@ at::Tensor Segmenter::forward(const at::Tensor& image) {
   require_shape(image, info());
   require_size(image.size(2), image.size(3), info());
   return forward_checked(image);
+}
+
+NamedTensors Segmenter::used_parameters() const {
+  const std::vector<std::string> names = unused_parameters();
+  const std::unordered_set<std::string> unused(names.begin(), names.end());
+  NamedTensors used = named_parameters();
+  std::erase_if(used, [&](const auto& entry) { return unused.contains(entry.first); });
+  return used;
+}
+
+int64_t Segmenter::used_parameter_count() const {
+  int64_t count = 0;
+  for (const auto& [name, parameter] : used_parameters()) count += parameter.numel();
+  return count;
 }
 
 }  // namespace larmor::models

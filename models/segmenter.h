@@ -24,6 +24,8 @@ class Segmenter : public Module {
   virtual const SegmenterInfo& info() const = 0;
   /// Names of parameters that forward() never uses (stored for compatibility); "used / stored" in reports.
   virtual std::vector<std::string> unused_parameters() const { return {}; }
+  NamedTensors used_parameters() const;  ///< all others: what an optimizer takes
+  int64_t used_parameter_count() const;
 
  protected:
   virtual at::Tensor forward_checked(const at::Tensor& image) = 0;

@@ -82,10 +82,10 @@ std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes) {
 
 std::unique_ptr<losses::Loss> make_loss(const Recipe& recipe) { return losses::make_loss(recipe.loss, recipe.loss_options); }
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Module& network) {
+std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Segmenter& network) {
   std::vector<optim::GroupRule> rules;
   if (recipe.optim.no_decay_bias_norm) rules.push_back({{"bias", "norm"}, 1.0, 0.0});
-  return optim::registry().at(recipe.optim.name).make(recipe.optim.options, optim::make_groups(network.named_parameters(), rules));
+  return optim::registry().at(recipe.optim.name).make(recipe.optim.options, optim::make_groups(network.used_parameters(), rules));
 }
 
 std::unique_ptr<optim::Schedule> make_schedule(const Recipe& recipe, int64_t steps_per_epoch, double base_lr) {

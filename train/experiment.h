@@ -35,7 +35,8 @@ void require_channels(const models::Segmenter& network, const datasets::Source& 
 
 std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes);
 std::unique_ptr<losses::Loss> make_loss(const Recipe& recipe);
-std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Module& network);
+/// For the parameters that the network uses; what it only stores is not trained and has no state.
+std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Segmenter& network);
 std::unique_ptr<optim::Schedule> make_schedule(const Recipe& recipe, int64_t steps_per_epoch, double base_lr);
 
 /// Batches for training: augmented, shuffled or sampled, keyed by train.seed.

@@ -29,15 +29,6 @@ std::string scalar_option(const ConfigNode& options, const std::string& key) {
   return node && node->is_scalar() ? node->scalar : "";
 }
 
-int64_t used_parameters(const models::Segmenter& network) {
-  const std::vector<std::string> unused = network.unused_parameters();
-  int64_t count = 0;
-  for (const auto& [name, tensor] : network.named_parameters()) {
-    if (std::find(unused.begin(), unused.end(), name) == unused.end()) count += tensor.numel();
-  }
-  return count;
-}
-
 std::string data_line(const Dataset& dataset, const SideCount& train, const SideCount& validation, const std::string& split) {
   const datasets::Source& source = *dataset.source;
   int64_t positive = 0;
@@ -61,7 +52,7 @@ StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const m
   const datasets::Source& source = *dataset.source;
   const SideCount training = count_side(source, dataset.split.train, dataset.split.train_subjects);
   const SideCount validation = count_side(source, dataset.split.validation, dataset.split.validation_subjects);
-  const int64_t stored = network.parameter_count(), used = used_parameters(network);
+  const int64_t stored = network.parameter_count(), used = network.used_parameter_count();
   const std::string encoder = scalar_option(recipe.model.options, "encoder");
   const std::string weights = start_weights.empty() ? "from scratch" : recipe.model.weights + recipe.model.encoder_weights;
 

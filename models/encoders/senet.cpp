@@ -15,6 +15,7 @@ constexpr int64_t kStages = 4;
 constexpr std::array<int64_t, kStages> kPlanes = {64, 128, 256, 512};
 constexpr int64_t kExpansion = 4;  // block output channels per plane
 constexpr int64_t kReduction = 16;
+constexpr int64_t kFirstStageStride = 4;  // of the stem and its pool
 
 /// What tells the two networks apart.
 struct Numbers {
@@ -67,11 +68,16 @@ class SEModule : public Module {
 
 class Bottleneck : public Module {
  public:
-  Bottleneck(const Numbers& numbers, int64_t in_channels, int64_t planes, int64_t stride, const Conv2dOptions* shortcut) {
+  Bottleneck(const Numbers& numbers, int64_t in_channels, int64_t planes, int64_t stride, int64_t dilation, const Conv2dOptions* shortcut) {
     const int64_t narrow = 2 * planes, grouped = numbers.grouped_expansion * planes, out = kExpansion * planes;
     const Conv2dOptions first{.in_channels = in_channels, .out_channels = narrow};
-    const Conv2dOptions second{
-        .in_channels = narrow, .out_channels = grouped, .kernel = 3, .stride = stride, .padding = 1, .groups = numbers.groups};
+    const Conv2dOptions second{.in_channels = narrow,
+                               .out_channels = grouped,
+                               .kernel = 3,
+                               .stride = stride,
+                               .padding = dilation,
+                               .dilation = dilation,
+                               .groups = numbers.groups};
     const Conv2dOptions third{.in_channels = grouped, .out_channels = out};
     conv1_ = register_module("", make_conv_norm(first, "conv1", "bn1"));
     conv2_ = register_module("", make_conv_norm(second, "conv2", "bn2"));
@@ -122,14 +128,20 @@ class Stem : public Module {
 
 class Stage : public Module {
  public:
-  Stage(const Numbers& numbers, size_t index, int64_t in_channels) {
-    const int64_t planes = kPlanes[index], out = kExpansion * planes, stride = index == 0 ? 1 : 2;
-    const int64_t kernel = index == 0 ? 1 : numbers.shortcut_kernel;
-    const Conv2dOptions shortcut{
-        .in_channels = in_channels, .out_channels = out, .kernel = kernel, .stride = stride, .padding = kernel / 2};
+  /// Halves the size (the first stage keeps it), or dilates where that would exceed the output stride.
+  Stage(const Numbers& numbers, size_t index, int64_t in_channels, int64_t output_stride) {
+    const int64_t planes = kPlanes[index], out = kExpansion * planes, kernel = index == 0 ? 1 : numbers.shortcut_kernel;
+    const int64_t dilation = std::max<int64_t>(1, (kFirstStageStride << index) / output_stride);
+    const int64_t stride = index == 0 || dilation > 1 ? 1 : 2;
+    const Conv2dOptions shortcut{.in_channels = in_channels,
+                                 .out_channels = out,
+                                 .kernel = kernel,
+                                 .stride = stride,
+                                 .padding = kernel / 2 * dilation,
+                                 .dilation = dilation};
     for (int64_t i = 0; i < numbers.blocks[index]; ++i) {
-      auto block =
-          std::make_unique<Bottleneck>(numbers, i == 0 ? in_channels : out, planes, i == 0 ? stride : 1, i == 0 ? &shortcut : nullptr);
+      auto block = std::make_unique<Bottleneck>(numbers, i == 0 ? in_channels : out, planes, i == 0 ? stride : 1, dilation,
+                                                i == 0 ? &shortcut : nullptr);
       blocks_.push_back(register_module(std::to_string(i), std::move(block)));
     }
   }
@@ -149,7 +161,7 @@ class SENet : public Encoder {
     stem_ = register_module("layer0", std::make_unique<Stem>(numbers, arguments.in_channels));
     channels_.push_back(stem_channels(numbers));
     for (size_t i = 0; i < kStages; ++i) {
-      stages_.push_back(register_module(stage_name(i), std::make_unique<Stage>(numbers, i, channels_.back())));
+      stages_.push_back(register_module(stage_name(i), std::make_unique<Stage>(numbers, i, channels_.back(), arguments.output_stride)));
       channels_.push_back(kExpansion * kPlanes[i]);
     }
     channels_.resize(static_cast<size_t>(depth_) + 1);

@@ -23,6 +23,7 @@ constexpr const char* kClassKey = "_model_class";
 struct OptionNames {
   std::string ours;
   std::string smp;
+  bool is_optional = false;  ///< not in every file: where it is missing, ours has its default; ours at its default is not written
 };
 
 /// A key of theirs that is no option of ours.
@@ -40,16 +41,53 @@ struct Counterpart {
   std::vector<FixedKey> fixed;
 };
 
+/// What every class has; `own` follows.
+std::vector<OptionNames> with_common(std::vector<OptionNames> own) {
+  std::vector<OptionNames> all = {
+      {"encoder", "encoder_name"}, {"encoder_depth", "encoder_depth"}, {"in_channels", "in_channels"}, {"classes", "classes"}};
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
+std::vector<FixedKey> with_common(std::vector<FixedKey> own) {
+  own.push_back({"aux_params", {json(nullptr)}});
+  own.push_back({"encoder_weights", {}});  // null when written, or Python would download some
+  own.push_back({"activation", {}});
+  return own;
+}
+
+/// Batch norm in the decoder; `old_key` is its name before 0.5.
+std::vector<FixedKey> with_batch_norm(const std::string& old_key) {
+  return {{"decoder_use_norm", {json("batchnorm"), json(true)}}, {old_key, {json(true)}, /*is_written=*/false}};
+}
+
+std::vector<FixedKey> unet_keys() {
+  std::vector<FixedKey> keys = with_batch_norm("decoder_use_batchnorm");
+  keys.push_back({"decoder_attention_type", {json(nullptr)}});
+  return keys;
+}
+
 const std::vector<Counterpart>& counterparts() {
   static const std::vector<Counterpart> all = {
-      {"linknet",
-       "Linknet",
-       {{"encoder", "encoder_name"}, {"encoder_depth", "encoder_depth"}, {"in_channels", "in_channels"}, {"classes", "classes"}},
-       {{"decoder_use_norm", {json("batchnorm"), json(true)}},
-        {"decoder_use_batchnorm", {json(true)}, /*is_written=*/false},  // its name before 0.5
-        {"aux_params", {json(nullptr)}},
-        {"encoder_weights", {}},  // null when written, or Python would download some
-        {"activation", {}}}},
+      {"linknet", "Linknet", with_common(std::vector<OptionNames>{}), with_common(with_batch_norm("decoder_use_batchnorm"))},
+      {"fpn", "FPN",
+       with_common(std::vector<OptionNames>{{"pyramid_channels", "decoder_pyramid_channels"},
+                                            {"segmentation_channels", "decoder_segmentation_channels"},
+                                            {"merge_policy", "decoder_merge_policy"},
+                                            {"dropout", "decoder_dropout"},
+                                            {"interpolation", "decoder_interpolation", /*is_optional=*/true},
+                                            {"upsampling", "upsampling"}}),
+       with_common(std::vector<FixedKey>{})},
+      {"pspnet", "PSPNet",
+       with_common(std::vector<OptionNames>{{"output_stride", "output_stride", /*is_optional=*/true},
+                                            {"psp_out_channels", "psp_out_channels"},
+                                            {"psp_dropout", "psp_dropout"},
+                                            {"upsampling", "upsampling"}}),
+       with_common(with_batch_norm("psp_use_batchnorm"))},
+      {"unet", "Unet",
+       with_common(std::vector<OptionNames>{{"decoder_channels", "decoder_channels"},
+                                            {"interpolation", "decoder_interpolation", /*is_optional=*/true}}),
+       with_common(unet_keys())},
   };
   return all;
 }
@@ -77,11 +115,34 @@ json read_config(const fs::path& file) {
   return config;
 }
 
-/// Text or integer, as a recipe writes it.
-ConfigNode to_option(const json& value, const std::string& key, const std::string& place) {
+bool has_type(const json& value, const std::string& type) {
+  if (type == "text") return value.is_string();
+  if (type == "integer") return value.is_number_integer();
+  if (type == "number") return value.is_number();
+  const auto is_integer = [](const json& item) { return item.is_number_integer(); };
+  return type == "list of integers" && value.is_array() && std::all_of(value.begin(), value.end(), is_integer);
+}
+
+std::string with_article(const std::string& type) {
+  if (type == "text") return type;
+  return (type == "integer" ? "an " : "a ") + type;
+}
+
+/// As a recipe writes it. `type` is that of our option.
+ConfigNode to_option(const json& value, const std::string& key, const std::string& type, const std::string& place) {
+  if (!has_type(value, type)) throw_data_error(fmt::format("{}: {} must be {}", place, key, with_article(type)));
   if (value.is_string()) return ConfigNode::make_scalar(value.get<std::string>(), {place}, /*quoted=*/true);
-  if (value.is_number_integer()) return ConfigNode::make_scalar(value.dump(), {place});
-  throw_data_error(fmt::format("{}: {} must be text or an integer", place, key));
+  if (!value.is_array()) return ConfigNode::make_scalar(value.dump(), {place});
+  ConfigNode list = ConfigNode::make_sequence({place});
+  for (const json& item : value) list.items.push_back(ConfigNode::make_scalar(item.dump(), {place}));
+  return list;
+}
+
+OptionDoc doc_of(const Counterpart& counterpart, const std::string& option) {
+  const std::vector<OptionDoc> docs = registry().at(counterpart.architecture).docs();
+  const auto found = std::find_if(docs.begin(), docs.end(), [&](const OptionDoc& doc) { return doc.name == option; });
+  LARMOR_ASSERT(found != docs.end());
+  return *found;
 }
 
 void require_known_keys(const json& config, const Counterpart& counterpart, const std::string& place) {
@@ -103,8 +164,13 @@ void require_supported(const json& config, const FixedKey& fixed, const std::str
 }
 
 json to_json(const ConfigNode& option) {
+  if (option.is_sequence()) {
+    json list = json::array();
+    for (const ConfigNode& item : option.items) list.push_back(to_json(item));
+    return list;
+  }
   const json number = option.quoted ? json() : json::parse(option.scalar, nullptr, /*allow_exceptions=*/false);
-  return number.is_number_integer() ? number : json(option.scalar);
+  return number.is_number() ? number : json(option.scalar);
 }
 
 json make_config(const Counterpart& counterpart, const ConfigNode& options) {
@@ -112,6 +178,7 @@ json make_config(const Counterpart& counterpart, const ConfigNode& options) {
   for (const OptionNames& names : counterpart.options) {
     const ConfigNode* value = options.find(names.ours);
     LARMOR_ASSERT(value != nullptr);
+    if (names.is_optional && value->scalar == doc_of(counterpart, names.ours).default_value) continue;
     config[names.smp] = to_json(*value);
   }
   for (const FixedKey& fixed : counterpart.fixed) {
@@ -144,8 +211,9 @@ ConfigNode model_config_from_smp(const fs::path& folder) {
   section.set("name", ConfigNode::make_scalar(counterpart.architecture, {place}));
   for (const OptionNames& names : counterpart.options) {
     const auto value = config.find(names.smp);
+    if (value == config.end() && names.is_optional) continue;
     if (value == config.end()) throw_data_error(fmt::format("{}: {} is missing", place, names.smp));
-    section.set(names.ours, to_option(*value, names.smp, place));
+    section.set(names.ours, to_option(*value, names.smp, doc_of(counterpart, names.ours).type, place));
   }
   return section;
 }

@@ -44,7 +44,8 @@ at::Tensor adapt_first_convolution(const at::Tensor& weight3, int64_t in_channel
 /// A file (.safetensors) or an SMP folder (config.json + model.safetensors).
 NamedTensors read_weights(const std::filesystem::path& path);
 
-/// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", …): name, encoder, …
+/// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", "FPN", "PSPNet", "Unet"): name,
+/// encoder, …
 /// `activation` is ignored, because our networks end in logits. Error (data): not JSON, a class that is not ours, a missing or
 /// unknown key, an option that we do not offer (aux_params, other norms than batch norm).
 ConfigNode model_config_from_smp(const std::filesystem::path& folder);

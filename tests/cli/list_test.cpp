@@ -50,7 +50,9 @@ TEST(ListSlow, ParametersAreThoseOfTheNetwork) {
   const auto models = list_components("models", "", true);
   for (const ListedComponent& one : models) {
     ASSERT_TRUE(one.parameters.has_value()) << one.name;
-    EXPECT_EQ(*one.parameters, models::registry().at(one.name).make(ConfigNode{}, 1)->parameter_count()) << one.name;
+    const auto model = models::registry().at(one.name).make(ConfigNode{}, 1);
+    EXPECT_EQ(one.parameters->stored, model->parameter_count()) << one.name;
+    EXPECT_EQ(one.parameters->used, model->used_parameter_count()) << one.name;
   }
 }
 
@@ -79,15 +81,20 @@ TEST(List, RecipesAndTablesAreToldApart) {
 
 TEST(List, TextHasOneLinePerComponentAndOption) {
   std::ostringstream out;
-  print_components(
-      {{"net", "a network", "Somebody 2020", {{"width", "integer", "32", ">= 1", "channels"}, {"mode", "text", "a", "", "how"}}, 1234},
-       {"longer", "another", "", {}, std::nullopt}},
-      out);
+  print_components({{"net",
+                     "a network",
+                     "Somebody 2020",
+                     {{"width", "integer", "32", ">= 1", "channels"}, {"mode", "text", "a", "", "how"}},
+                     ListedComponent::Parameters{1234, 1234}},
+                    {"longer", "another", "", {}, ListedComponent::Parameters{1234, 56}},
+                    {"shortest", "a third", "", {}, std::nullopt}},
+                   out);
   EXPECT_EQ(out.str(),
-            "net     a network  [1234 parameters]  (Somebody 2020)\n"
+            "net       a network  [1234 parameters]  (Somebody 2020)\n"
             "    width  integer  32  channels; >= 1\n"
             "    mode   text     a   how\n"
-            "longer  another\n");
+            "longer    another  [56 parameters used / 1234 stored]\n"
+            "shortest  a third\n");
 }
 
 TEST(ListError, UnknownKindAndMissingFolder) {

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/error.h"
 #include "tests/models/support.h"
 
@@ -94,6 +96,32 @@ TEST(BatchNorm2dError, RefusesToTrainOnOneValue) {
     EXPECT_STREQ(error.what(), "batch norm cannot train on one value per channel (input 1 x 3 x 1 x 1): use a larger batch or image");
   }
   EXPECT_TRUE(at::equal(norm.running_var, at::ones({3}))) << "nothing was changed";
+}
+
+TEST(GroupNorm, GroupsOfOneImageHaveMeanZeroAndVarianceOne) {
+  GroupNorm norm(2, 6);
+  for (const bool training : {true, false}) {
+    norm.train(training);
+    const at::Tensor y = norm.forward(filled("map", {3, 6, 4, 5}, 0, 3, 2)).reshape({3, 2, -1});
+    EXPECT_LE(max_abs(y.mean(2)), 1e-5);
+    EXPECT_LE(max_abs(y.var(2, /*unbiased=*/false) - 1), 1e-4);
+  }
+}
+
+TEST(Dropout2d, DropsWholeChannelsInTrainingOnly) {
+  Dropout2d dropout(0.25);
+  const at::Tensor x = at::ones({40, 50, 2, 3});
+  at::manual_seed(7);
+  const at::Tensor y = dropout.forward(x), again = dropout.forward(x);
+  at::manual_seed(7);
+  EXPECT_TRUE(at::equal(dropout.forward(x), y)) << "the generator alone decides";
+  EXPECT_FALSE(at::equal(again, y));
+  const at::Tensor channels = y.flatten(2);
+  EXPECT_TRUE(at::equal(channels.amax(2), channels.amin(2))) << "a channel is dropped or kept as a whole";
+  EXPECT_LE(max_abs(channels.amax(2) * (channels.amax(2) - 1 / 0.75)), 1e-6) << "what is kept is scaled";
+  EXPECT_NEAR(channels.amax(2).eq(0).to(at::kDouble).mean().item<double>(), 0.25, 5 * std::sqrt(0.25 * 0.75 / 2000));
+  dropout.eval();
+  EXPECT_TRUE(at::equal(dropout.forward(x), x));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
 #include "train/checkpoint.h"
+#include "train/experiment.h"
 
 namespace larmor::train {
 namespace {
@@ -109,12 +110,37 @@ TEST_F(TrainerSlow, MomentsLiveAcrossEpochs) {
   bool seen = false;
   for (const auto& [name, tensor] : checkpoint.optimizer) {
     if (!name.starts_with("step/")) continue;
-    // Three encoder stages are run; what the others store has no gradient and takes no step.
-    const bool is_unused = name.find("encoder.layer3") != std::string::npos || name.find("encoder.layer4") != std::string::npos;
-    seen = seen || !is_unused;
-    EXPECT_EQ(tensor.item<int64_t>(), is_unused ? 0 : 4) << name;
+    seen = true;
+    EXPECT_EQ(tensor.item<int64_t>(), 4) << name;
   }
   EXPECT_TRUE(seen);
+}
+
+TEST_F(TrainerSlow, ResumeIsExactWithDropout) {
+  for (const char* model : {"{name: fpn, encoder_depth: 3, upsampling: 1}", "{name: pspnet}"}) {
+    expect_resume_is_exact("dropout", {std::string("model=") + model, "optim.weight_decay=0.1"}, 3);
+  }
+}
+
+TEST_F(TrainerSlow, ParametersThatAreOnlyStoredAreLeftAlone) {
+  const std::vector<std::string> overrides = {"model={name: pspnet}", "optim={name: adamw, weight_decay: 0.1, ema: 0.9}", "train.epochs=3",
+                                              "train.seed=5"};
+  run("unused", overrides);
+  const auto network = make_network(recipe(overrides));  // as it started
+  const Checkpoint checkpoint = load_checkpoint(folder_ / "unused/checkpoints/last.safetensors");
+  const std::vector<std::string> unused = network->unused_parameters();
+  ASSERT_FALSE(unused.empty());
+  ASSERT_GE(checkpoint.state.step, 3);
+  for (const auto& [name, start] : network->named_parameters()) {
+    const bool is_unused = std::find(unused.begin(), unused.end(), name) != unused.end();
+    const auto stored =
+        std::find_if(checkpoint.model.begin(), checkpoint.model.end(), [&](const auto& entry) { return entry.first == name; });
+    ASSERT_NE(stored, checkpoint.model.end()) << name;
+    EXPECT_EQ(at::equal(stored->second, start.detach()), is_unused) << name;
+  }
+  for (const auto& [name, tensor] : checkpoint.optimizer) {
+    EXPECT_EQ(name.find("encoder.layer3"), std::string::npos) << name << " needs no state";
+  }
 }
 
 TEST_F(TrainerSlow, BestIsTheEpochOfTheBestValidationValue) {

@@ -49,6 +49,55 @@ TEST(SmpFolder, ReadsBackToTheSameNetwork) {
   }
 }
 
+struct Exported {
+  std::string model;
+  std::string options;  ///< YAML
+  std::string config;   ///< what is written, but for encoder_name, encoder_weights, activation and aux_params
+};
+
+TEST(SmpFolder, EveryClassWithItsOwnOptions) {
+  const std::vector<Exported> table = {
+      {"fpn", "{encoder_depth: 4, upsampling: 2, merge_policy: cat, dropout: 0.5, segmentation_channels: 32}",
+       R"({"_model_class": "FPN", "encoder_depth": 4, "in_channels": 3, "classes": 1, "decoder_pyramid_channels": 256,
+           "decoder_segmentation_channels": 32, "decoder_merge_policy": "cat", "decoder_dropout": 0.5, "upsampling": 2})"},
+      {"fpn", "{interpolation: bilinear}",
+       R"({"_model_class": "FPN", "encoder_depth": 5, "in_channels": 3, "classes": 1, "decoder_pyramid_channels": 256,
+           "decoder_segmentation_channels": 128, "decoder_merge_policy": "add", "decoder_dropout": 0.2,
+           "decoder_interpolation": "bilinear", "upsampling": 4})"},
+      {"pspnet", "{}",
+       R"({"_model_class": "PSPNet", "encoder_depth": 3, "in_channels": 3, "classes": 1, "psp_out_channels": 512, "psp_dropout": 0.2,
+           "upsampling": 8, "decoder_use_norm": "batchnorm"})"},
+      {"pspnet", "{encoder_depth: 5, output_stride: 8}",
+       R"({"_model_class": "PSPNet", "encoder_depth": 5, "in_channels": 3, "classes": 1, "output_stride": 8, "psp_out_channels": 512,
+           "psp_dropout": 0.2, "upsampling": 8, "decoder_use_norm": "batchnorm"})"},
+      {"unet", "{encoder_depth: 3, decoder_channels: [24, 16, 8]}",
+       R"({"_model_class": "Unet", "encoder_depth": 3, "in_channels": 3, "classes": 1, "decoder_channels": [24, 16, 8],
+           "decoder_use_norm": "batchnorm", "decoder_attention_type": null})"},
+  };
+  for (const Exported& row : table) {
+    SCOPED_TRACE(row.model + " " + row.options);
+    const ConfigNode options = parse_yaml(row.options, "options");
+    const auto model = registry().at(row.model).make(options, 0);
+    const fs::path folder = larmor::testing::make_temporary_folder("smp");
+    write_smp_folder(folder, *model, options);
+    nlohmann::json expected = nlohmann::json::parse(row.config);
+    expected["encoder_name"] = "se_resnext50_32x4d";
+    for (const char* key : {"encoder_weights", "activation", "aux_params"}) expected[key] = nullptr;
+    EXPECT_EQ(testing::read_json(folder / "config.json"), expected);
+
+    ConfigNode section = model_config_from_smp(folder);
+    EXPECT_EQ(section.entries.front().second.scalar, row.model);
+    section.entries.erase(section.entries.begin());
+    const auto again = registry().at(row.model).make(section, 1);
+    EXPECT_EQ(state_manifest(*again), state_manifest(*model));
+    EXPECT_EQ(again->info().stride, model->info().stride);
+    EXPECT_TRUE(load_state(*again, read_weights(folder), folder.string()).is_complete());
+    write_smp_folder(folder / "again", *again, section);
+    EXPECT_EQ(read_file(folder / "again/config.json"), read_file(folder / "config.json"));
+    EXPECT_TRUE(read_file(folder / "again/model.safetensors") == read_file(folder / "model.safetensors"));
+  }
+}
+
 TEST(SmpFolder, TakesConfigsOfOlderVersions) {
   const fs::path folder = folder_with(R"({"_model_class": "Linknet", "_version": 1, "encoder_name": "senet154", "encoder_depth": 5,
       "encoder_weights": "imagenet", "decoder_use_batchnorm": true, "in_channels": 3, "classes": 1, "activation": "sigmoid"})");
@@ -68,14 +117,18 @@ TEST(SmpFolderError, RefusesHostileConfigs) {
       {"[1, 2]", "not a JSON object"},
       {"{}", "_model_class is missing or not text"},
       {R"({"_model_class": 3})", "_model_class is missing or not text"},
-      {R"({"_model_class": "LinkNet"})", "unknown _model_class 'LinkNet'; nearest: 'Linknet' (known: Linknet)"},
-      {"{\"_model_class\": \"\\u001b[31m\"}", "unknown _model_class '\\x1b[31m' (known: Linknet)"},
+      {R"({"_model_class": "LinkNet"})", "unknown _model_class 'LinkNet'; nearest: 'Linknet' (known: Linknet, FPN, PSPNet, Unet)"},
+      {"{\"_model_class\": \"\\u001b[31m\"}", "unknown _model_class '\\x1b[31m' (known: Linknet, FPN, PSPNet, Unet)"},
       {R"({"_model_class": "Linknet", "encoder_nam": "x"})", "unknown key 'encoder_nam'; nearest: 'encoder_name'"},
       {R"({"_model_class": "Linknet"})", "encoder_name is missing"},
-      {R"({"_model_class": "Linknet", "encoder_name": ["senet154"]})", "encoder_name must be text or an integer"},
-      {R"({"_model_class": "Linknet", "encoder_name": "senet154", "encoder_depth": 5.5})", "encoder_depth must be text or an integer"},
+      {R"({"_model_class": "Linknet", "encoder_name": ["senet154"]})", "encoder_name must be text"},
+      {R"({"_model_class": "Linknet", "encoder_name": "senet154", "encoder_depth": 5.5})", "encoder_depth must be an integer"},
       {R"({"_model_class": "Linknet", "decoder_use_norm": "layernorm"})",
        "decoder_use_norm must be \"batchnorm\"; other values are not offered"},
+      {R"({"_model_class": "Unet", "encoder_name": "senet154", "encoder_depth": 5, "in_channels": 3, "classes": 1, "decoder_channels": [8, 2.5]})",
+       "decoder_channels must be a list of integers"},
+      {R"({"_model_class": "Unet", "decoder_attention_type": "scse"})",
+       "decoder_attention_type must be null; other values are not offered"},
       {R"({"_model_class": "Linknet", "aux_params": {"classes": 4}})", "aux_params must be null; other values are not offered"},
   };
   for (const BadConfig& row : table) {
