@@ -5,16 +5,12 @@
 //
 // One JSON line per epoch and number of workers, 1 and then --threads. Epoch 0 reads the files; later ones find decoded slices in the
 // cache unless --cache-mib is 0.
-#include <CLI/CLI.hpp>
 #include <chrono>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
 #include "bench/measure.h"
-#include "core/error.h"
-#include "core/memory.h"
 #include "datasets/lgg.h"
 #include "datasets/loader.h"
 
@@ -86,12 +82,11 @@ void add_options(CLI::App& app, Arguments& a) {
 }  // namespace larmor::bench
 
 int main(int argc, char** argv) {
-  using namespace larmor;
-  bench::Arguments arguments;
+  larmor::bench::Arguments arguments;
   CLI::App app("Slices a second that the loader delivers");
-  bench::add_options(app, arguments);
-  return bench::run_program(app, argc, argv, [&] {
-    const auto source = datasets::make_lgg({.root = arguments.root});
-    for (const int64_t workers : std::set<int64_t>{1, arguments.threads}) bench::time_epochs(*source, arguments, workers);
+  larmor::bench::add_options(app, arguments);
+  return larmor::bench::run_program(app, argc, argv, [&] {
+    const auto source = larmor::datasets::make_lgg({.root = arguments.root});
+    for (const int64_t workers : std::set<int64_t>{1, arguments.threads}) larmor::bench::time_epochs(*source, arguments, workers);
   });
 }

@@ -1,6 +1,5 @@
 #include "bench/measure.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>

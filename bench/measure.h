@@ -1,14 +1,11 @@
 // Times a piece of work and prints one JSON line, in the form that the peer comparison reads.
 #pragma once
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace larmor::bench {
 

@@ -6,13 +6,9 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
-#include <CLI/CLI.hpp>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "bench/measure.h"
-#include "core/error.h"
-#include "core/memory.h"
 #include "losses/registry.h"
 #include "models/registry.h"
 #include "optim/registry.h"
@@ -82,13 +78,12 @@ void add_options(CLI::App& app, Arguments& a) {
 }  // namespace larmor::bench
 
 int main(int argc, char** argv) {
-  using namespace larmor;
-  bench::Arguments arguments;
+  larmor::bench::Arguments arguments;
   CLI::App app("Inference and training step of a network");
-  bench::add_options(app, arguments);
-  return bench::run_program(app, argc, argv, [&] {
+  larmor::bench::add_options(app, arguments);
+  return larmor::bench::run_program(app, argc, argv, [&] {
     at::set_num_threads(static_cast<int>(arguments.threads));
     at::manual_seed(0);
-    arguments.what == "infer" ? bench::infer(arguments) : bench::train(arguments);
+    arguments.what == "infer" ? larmor::bench::infer(arguments) : larmor::bench::train(arguments);
   });
 }

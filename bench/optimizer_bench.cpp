@@ -6,13 +6,9 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <CLI/CLI.hpp>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "bench/measure.h"
-#include "core/error.h"
-#include "core/memory.h"
 #include "models/linknet.h"
 #include "optim/registry.h"
 
@@ -53,13 +49,12 @@ void add_options(CLI::App& app, Arguments& a) {
 }  // namespace larmor::bench
 
 int main(int argc, char** argv) {
-  using namespace larmor;
-  bench::Arguments arguments;
+  larmor::bench::Arguments arguments;
   CLI::App app("Step of an optimizer");
-  bench::add_options(app, arguments);
-  return bench::run_program(app, argc, argv, [&] {
+  larmor::bench::add_options(app, arguments);
+  return larmor::bench::run_program(app, argc, argv, [&] {
     at::set_num_threads(static_cast<int>(arguments.threads));
     at::manual_seed(0);
-    for (const std::string& name : arguments.names) bench::time_steps(name, arguments);
+    for (const std::string& name : arguments.names) larmor::bench::time_steps(name, arguments);
   });
 }

@@ -80,7 +80,7 @@ bool is_below(const fs::path& relative, const char* folder) { return relative.be
 
 std::vector<ListedComponent> list_files(const fs::path& configs, bool tables) {
   if (!fs::is_directory(configs)) {
-    throw_data_error(
+    throw_usage_error(
         fmt::format("{}: no such folder; run it in the folder that holds configs/, or name one with --configs", configs.string()));
   }
   std::vector<ListedComponent> all;

@@ -93,20 +93,13 @@ train::Recipe recipe_of(const report::TableRow& row, int64_t seed, const Reprodu
   return train::read_recipe(row.recipe, overrides);
 }
 
-/// What decides a run's numbers: everything but texts.
-ConfigNode deciding_config(const train::Recipe& recipe) {
-  ConfigNode tree = train::portable_config(recipe);
-  std::erase_if(tree.entries, [](const auto& entry) { return entry.first == "description" || entry.first == "published"; });
-  return tree;
-}
-
 /// A run that was made from another recipe must not be counted in a row.
 void require_same_recipe(const report::TableRow& row, const report::TableRun& run, const ReproduceOptions& options) {
   const train::Recipe wanted = recipe_of(row, run.seed, options);
   const train::RunFolder folder(run.folder);
   if (!folder.has_checkpoint()) return;
   const train::Recipe stored = train::recipe_from(read_yaml(folder.recipe()), wanted.name);
-  std::vector<std::string> different = train::differences(deciding_config(stored), deciding_config(wanted));
+  std::vector<std::string> different = train::differences(train::deciding_config(stored), train::deciding_config(wanted));
   if (different.empty()) return;
   const size_t all = different.size();
   different.resize(std::min(all, kDifferencesInMessage));

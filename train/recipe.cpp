@@ -284,6 +284,12 @@ ConfigNode portable_config(const Recipe& recipe) {
   return tree;
 }
 
+ConfigNode deciding_config(const Recipe& recipe) {
+  ConfigNode tree = portable_config(recipe);
+  for (const char* key : {"description", "published"}) erase_entry(tree, key);
+  return tree;
+}
+
 std::vector<std::string> differences(const ConfigNode& before, const ConfigNode& after) {
   std::vector<std::string> out;
   collect_differences(&before, &after, "", out);

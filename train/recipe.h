@@ -114,6 +114,9 @@ ConfigNode to_config(const Recipe& recipe);
 /// store.
 ConfigNode portable_config(const Recipe& recipe);
 
+/// `portable_config` without texts: what decides a run's numbers. A run goes on, or counts in a table, when this is unchanged.
+ConfigNode deciding_config(const Recipe& recipe);
+
 /// Keys whose values differ between two trees, as "optim.lr: 0.001 → 0.0003".
 std::vector<std::string> differences(const ConfigNode& before, const ConfigNode& after);
 

@@ -165,8 +165,8 @@ class Session {
   }
 
   void require_same_recipe(const Checkpoint& checkpoint) const {
-    const ConfigNode before = parse_yaml(checkpoint.recipe, folder_.last().string());
-    const std::vector<std::string> changed = differences(before, portable_config(recipe_));
+    const Recipe before = recipe_from(parse_yaml(checkpoint.recipe, folder_.last().string()), recipe_.name);
+    const std::vector<std::string> changed = differences(deciding_config(before), deciding_config(recipe_));
     if (changed.empty()) return;
     throw_usage_error(fmt::format("{}: cannot resume with another recipe ({}); use another --run-dir or --overwrite",
                                   folder_.root().string(), fmt::join(changed, "; ")));

@@ -99,7 +99,7 @@ TEST(List, TextHasOneLinePerComponentAndOption) {
 
 TEST(ListError, UnknownKindAndMissingFolder) {
   EXPECT_EQ(testing::usage_error([] { list_components("optimisers", "", false); }), "unknown kind 'optimisers'; nearest: 'optimizers'");
-  EXPECT_EQ(testing::data_error([] { list_components("recipes", "no/such", false); }),
+  EXPECT_EQ(testing::usage_error([] { list_components("recipes", "no/such", false); }),
             "no/such: no such folder; run it in the folder that holds configs/, or name one with --configs");
 }
 

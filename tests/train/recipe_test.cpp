@@ -90,6 +90,15 @@ TEST_F(RecipeTest, PortableRecipeLeavesOutWhatChangesNoResult) {
   EXPECT_NE(portable({}), portable({"data.batch=3"}));
 }
 
+TEST_F(RecipeTest, TextsDecideNothing) {
+  const fs::path file = write("a.yaml", "{}\n");
+  const auto deciding = [&](const std::vector<std::string>& overrides) {
+    return larmor::to_yaml(deciding_config(read_recipe(file, overrides)));
+  };
+  EXPECT_EQ(deciding({"description=one"}), deciding({"description=another"}));
+  EXPECT_NE(deciding({}), deciding({"optim.lr=0.5"}));
+}
+
 TEST_F(RecipeTest, DifferencesNameKeysAndValues) {
   const fs::path file = write("a.yaml", "{}\n");
   const auto before = portable_config(read_recipe(file, {"data.batch=4"})), after = portable_config(read_recipe(file, {"data.batch=6"}));
