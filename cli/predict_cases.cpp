@@ -30,7 +30,7 @@ constexpr int64_t kSheetTiles = 20, kSheetColumns = 5;
 /// "brain.nii.gz" → {"brain", ".nii.gz"}.
 std::pair<std::string, std::string> split_name(const fs::path& file) {
   const std::string name = file.filename().string();
-  for (const char* extension : {".nii.gz", ".nii", ".tiff", ".tif", ".png"}) {
+  for (const char* extension : {".nii.gz", ".nii", ".nrrd", ".nhdr", ".tiff", ".tif", ".png"}) {
     const std::string suffix = extension;
     if (name.size() > suffix.size() && name.ends_with(suffix)) return {name.substr(0, name.size() - suffix.size()), suffix};
   }

@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "imaging/draw.h"
 #include "imaging/nifti.h"
+#include "imaging/nrrd.h"
 #include "imaging/png.h"
 #include "imaging/tiff.h"
 
@@ -18,14 +19,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-enum class Format { unknown, tiff, png, nifti, nifti_gz };
+enum class Format { unknown, tiff, png, nifti, nifti_gz, nrrd };
 
 struct Extension {
   const char* text;
   Format format;
 };
 constexpr Extension kExtensions[] = {
-    {".tif", Format::tiff}, {".tiff", Format::tiff}, {".png", Format::png}, {".nii", Format::nifti}, {".nii.gz", Format::nifti_gz},
+    {".tif", Format::tiff},        {".tiff", Format::tiff}, {".png", Format::png},   {".nii", Format::nifti},
+    {".nii.gz", Format::nifti_gz}, {".nrrd", Format::nrrd}, {".nhdr", Format::nrrd},
 };
 
 Format format_of(const fs::path& file) {
@@ -48,6 +50,9 @@ Format readable_format(const fs::path& file, size_t size) {
   if (size == 0) throw_data_error(fmt::format("{}: is empty", file.string()));
   return format;
 }
+
+/// Where the voxels of a detached header are.
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : "."; }
 
 void check_png(const fs::path& file, const Image& image) {
   const bool is_type = image.type == PixelType::u8 || image.type == PixelType::u16;
@@ -78,6 +83,8 @@ ImageHeader read_header(const fs::path& file) {
       return read_nifti_header(bytes, false);
     case Format::nifti_gz:
       return read_nifti_header(bytes, true);
+    case Format::nrrd:
+      return read_nrrd_header(bytes, folder_of(file));
     case Format::unknown:
       break;
   }
@@ -96,6 +103,8 @@ Image read_image(const fs::path& file) {
       return read_nifti(bytes, false);
     case Format::nifti_gz:
       return read_nifti(bytes, true);
+    case Format::nrrd:
+      return read_nrrd(bytes, folder_of(file));
     case Format::unknown:
       break;
   }
@@ -115,6 +124,8 @@ void write_image(const fs::path& file, const Image& image) {
       return write_nifti(file, image, false);
     case Format::nifti_gz:
       return write_nifti(file, image, true);
+    case Format::nrrd:
+      return write_nrrd(file, image);
     case Format::unknown:
       throw_usage_error(unknown_format(file));
   }

@@ -1,4 +1,5 @@
-// Reading and writing images: TIFF, PNG, NIfTI-1 (2-D, 3-D; 4-D as channels). What exactly is read: tiff.h, png.h, nifti.h.
+// Reading and writing images: TIFF, PNG, NIfTI-1 and NRRD (2-D, 3-D; 4-D as channels). What exactly is read: tiff.h, png.h, nifti.h,
+// nrrd.h. DICOM is no file but a folder: dicom.h.
 // Every function may be called from several threads at once.
 #pragma once
 #include <array>
@@ -24,12 +25,12 @@ struct ImageHeader {
 ImageHeader read_header(const std::filesystem::path& file);
 Image read_image(const std::filesystem::path& file);
 
-/// Writes by extension (.png, .tif, .tiff, .nii, .nii.gz) atomically: beside the target, then renamed.
+/// Writes by extension (.png, .tif, .tiff, .nii, .nii.gz, .nrrd, .nhdr) atomically: beside the target, then renamed.
 /// TIFF and PNG keep no geometry. PNG holds one slice of u8 or u16 with 1 or 3 channels.
 /// Error (usage) for another extension or what the format cannot hold, Error (run) when the disk refuses.
 void write_image(const std::filesystem::path& file, const Image& image);
 
-/// Extensions that read_image knows, as told in messages: ".tif, .tiff, .png, .nii, .nii.gz".
+/// Extensions that read_image knows, as told in messages: ".tif, .tiff, .png, .nii, .nii.gz, .nrrd, .nhdr".
 std::string known_extensions();
 bool has_known_extension(const std::filesystem::path& file);
 

@@ -3,6 +3,7 @@
 #include "imaging/dicom_pixels.h"
 #include "imaging/draw.h"
 #include "imaging/nifti.h"
+#include "imaging/nrrd.h"
 #include "imaging/png.h"
 #include "imaging/tiff.h"
 #include "imaging/transform.h"
@@ -59,6 +60,17 @@ void fuzz_dicom(std::span<const std::byte> bytes) {
     const DicomFile dicom = parse_dicom(file);
     const DicomPixelLayout layout = dicom_pixel_layout(dicom.data, file.name);
     LARMOR_ASSERT(decode_dicom_pixels(dicom, file, layout).size() == layout.frame_bytes() * static_cast<size_t>(layout.frames));
+  });
+}
+
+void fuzz_nrrd(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const FileBytes file{bytes, "input"};
+    const Image image = read_nrrd(file, "");
+    const ImageHeader header = read_nrrd_header(file, "");
+    check_promise(header, image);
+    LARMOR_ASSERT(header.geometry == image.geometry);
+    for (const double spacing : image.geometry.spacing_mm) LARMOR_ASSERT(spacing > 0);
   });
 }
 

@@ -12,6 +12,7 @@ void fuzz_png(std::span<const std::byte> bytes);
 void fuzz_nifti(std::span<const std::byte> bytes);
 /// One file with its pixels.
 void fuzz_dicom(std::span<const std::byte> bytes);
+void fuzz_nrrd(std::span<const std::byte> bytes);
 void fuzz_transform(std::span<const std::byte> bytes);
 
 }  // namespace larmor::testing

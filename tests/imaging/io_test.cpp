@@ -19,13 +19,14 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(ExtensionTest, KnownOnesInAnyCase) {
-  EXPECT_EQ(known_extensions(), ".tif, .tiff, .png, .nii, .nii.gz");
-  for (const char* name : {"a.tif", "b/a.TIFF", "a.Png", "a.nii", "a.1.nii.gz"}) EXPECT_TRUE(has_known_extension(name)) << name;
+  EXPECT_EQ(known_extensions(), ".tif, .tiff, .png, .nii, .nii.gz, .nrrd, .nhdr");
+  for (const char* name : {"a.tif", "b/a.TIFF", "a.Png", "a.nii", "a.1.nii.gz", "a.nrrd", "a.seg.nrrd", "a.nhdr"})
+    EXPECT_TRUE(has_known_extension(name)) << name;
   for (const char* name : {"a", "a.gz", "a.jpg", "tif", ".tif", "a.tif.part", "b.nii/"}) EXPECT_FALSE(has_known_extension(name)) << name;
 }
 
 RC_GTEST_PROP(ImageFileTest, ReadsBackWhatItWrites, ()) {
-  const std::string extension = *rc::gen::element<std::string>(".tif", ".tiff", ".png", ".nii", ".nii.gz");
+  const std::string extension = *rc::gen::element<std::string>(".tif", ".tiff", ".png", ".nii", ".nii.gz", ".nrrd", ".nhdr");
   const bool is_png = extension == ".png";
   const PixelType type = is_png ? *rc::gen::element(PixelType::u8, PixelType::u16)
                                 : *rc::gen::element(PixelType::u8, PixelType::i16, PixelType::u16, PixelType::i32, PixelType::f32);
@@ -94,7 +95,7 @@ TEST(ImageFileError, NamesFileAndReason) {
       {"text.png", "is not a PNG file"},
       {"text.nii", "is not a NIfTI file"},
       {"text.nii.gz", "is not a gzip file"},
-      {"a.jpg", "unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz"},
+      {"a.jpg", "unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz, .nrrd, .nhdr"},
   };
   for (const auto& [name, reason] : cases) {
     const std::string message = (folder / name).string() + ": " + reason;
@@ -107,7 +108,7 @@ TEST(ImageFileError, FormatsThatCannotHoldTheImage) {
   const Image bytes = Image::make({2, 2, 1}, 1, PixelType::u8);
   const Image floats = Image::make({2, 2, 3}, 2, PixelType::f32);
   EXPECT_EQ(testing::usage_error([&] { write_image("a.jpg", bytes); }),
-            "a.jpg: unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz");
+            "a.jpg: unknown image format; allowed: .tif, .tiff, .png, .nii, .nii.gz, .nrrd, .nhdr");
   EXPECT_EQ(testing::usage_error([&] { write_image("a.png", floats); }),
             "a.png: PNG holds one slice of u8 or u16 with 1 or 3 channels, not 3 slices of f32 with 2; write .nii.gz or .tif");
   const Image many = Image::make({1, 1, 1}, 70000, PixelType::u8);
@@ -139,7 +140,7 @@ TEST(ImageFileError, AFullDiskKeepsTheOldFile) {
   const Image small = Image::make({2, 2, 1}, 1, PixelType::u8);
   Image large = Image::make({100, 100, 1}, 1, PixelType::u8);
   for (int64_t i = 0; i < large.elements(); ++i) large.data<uint8_t>()[i] = static_cast<uint8_t>(i * i >> 3);
-  for (const char* name : {"a.tif", "a.png", "a.nii", "a.nii.gz"}) {
+  for (const char* name : {"a.tif", "a.png", "a.nii", "a.nii.gz", "a.nrrd"}) {
     const fs::path file = folder / name;
     write_image(file, small);
     std::string error;
@@ -150,7 +151,7 @@ TEST(ImageFileError, AFullDiskKeepsTheOldFile) {
     EXPECT_EQ(error, file.string() + ": cannot be written: File too large");
     EXPECT_EQ(read_image(file).bytes, small.bytes);
   }
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 4);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 5);
 }
 
 TEST(ImageFileError, AFolderThatIsNotThere) {
