@@ -15,6 +15,8 @@ class BatchSlots : public std::enable_shared_from_this<BatchSlots> {
   /// Keeps at most `spare` unused blocks for later.
   BatchSlots(size_t bytes, size_t spare, SlotAllocator allocator);
   ~BatchSlots();
+  BatchSlots(const BatchSlots&) = delete;
+  BatchSlots& operator=(const BatchSlots&) = delete;
   /// An unused block, or a new one. Error (run) when memory is out.
   std::shared_ptr<void> take();
   /// From now on blocks are released as they return.

@@ -118,7 +118,7 @@ fs::path find_root(const std::string& given) {
 Patient scan_patient(const fs::path& root, const std::string& name, std::vector<Finding>& findings, std::vector<Refusal>& refusals) {
   Patient patient{name, {}};
   for (const std::string& file_name : list_folder(root / name)) {
-    const std::string file = name + "/" + file_name;
+    const std::string file = fmt::format("{}/{}", name, file_name);
     const std::optional<SliceName> parsed = parse_name(name, file_name);
     if (!parsed) {
       findings.push_back({file, fmt::format("is not named {0}_<number>.tif or {0}_<number>_mask.tif; it is not used", name)});
@@ -139,9 +139,10 @@ Patient scan_patient(const fs::path& root, const std::string& name, std::vector<
 std::vector<std::string> list_patients(const fs::path& root) {
   std::vector<std::string> names = list_folder(root);
   std::erase_if(names, [&](const std::string& name) { return !is_folder(root / name); });
-  if (names.empty())
+  if (names.empty()) {
     throw_data_error(
         fmt::format("data.root: {}: holds no patient's folder; it should be the folder kaggle_3m of the LGG set", root.string()));
+  }
   return names;
 }
 

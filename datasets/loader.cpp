@@ -123,6 +123,8 @@ struct Loader::State {
   State(std::shared_ptr<SampleCache> shared_cache, const Source& from, std::vector<int64_t> cases, LoaderOptions loader_options,
         NormaliseOptions normalise_options, std::optional<AugmentOptions> augment_options, SlotAllocator allocator);
   ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   int64_t pixels() const { return options.size * options.size; }
   /// Samples of the fullest batch.
@@ -169,7 +171,7 @@ Loader::State::State(std::shared_ptr<SampleCache> shared_cache, const Source& fr
       indices(std::move(cases)),
       options(checked(std::move(loader_options), indices.size())),
       normalise(std::move(normalise_options)),
-      augmentation(std::move(augment_options)),
+      augmentation(augment_options),
       augment_key(RandomKey(options.seed).with("augment")),
       is_repeating(!options.shuffle && options.sampling == "uniform" && !augmentation),
       samples(options.drop_last ? static_cast<int64_t>(indices.size()) / options.batch * options.batch
@@ -285,8 +287,8 @@ void Loader::State::make_item_safely(Job& job, size_t item) const {
 
 Loader::Loader(std::shared_ptr<SampleCache> cache, const Source& source, std::vector<int64_t> indices, LoaderOptions options,
                NormaliseOptions normalise, std::optional<AugmentOptions> augmentation, SlotAllocator allocator)
-    : state_(std::make_unique<State>(std::move(cache), source, std::move(indices), std::move(options), std::move(normalise),
-                                     std::move(augmentation), std::move(allocator))) {}
+    : state_(std::make_unique<State>(std::move(cache), source, std::move(indices), std::move(options), std::move(normalise), augmentation,
+                                     std::move(allocator))) {}
 Loader::~Loader() = default;
 
 int64_t Loader::batches_per_epoch() const { return state_->batches(); }

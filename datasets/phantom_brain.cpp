@@ -365,7 +365,7 @@ void finish(cv::Mat& signal, const cv::Mat& coil, const PhantomHead& head, Rando
     for (int column = 0; column < signal.cols; ++column) {
       const auto factor = static_cast<float>(head.gain * std::exp(head.bias * coil.at<float>(row, column)));
       for (int c = 0; c < 3; ++c) {
-        const float* n = &noise[static_cast<size_t>(column * 8 + 2 * c)];
+        const float* n = &noise[static_cast<size_t>(column) * 8 + static_cast<size_t>(2 * c)];
         const float real = factor * clean[column * 3 + c] + sd * n[0], imaginary = sd * n[1];
         *values++ = static_cast<uint8_t>(std::clamp(std::sqrt(real * real + imaginary * imaginary) + 0.5f, 0.0f, 255.0f));
       }

@@ -98,6 +98,7 @@ Split split_by_subject(const Source& source, const Sides& sides) {
 
 std::vector<std::string> subjects_of(const Source& source, const std::vector<int64_t>& cases) {
   std::vector<std::string> subjects;
+  subjects.reserve(cases.size());
   for (const int64_t index : cases) subjects.push_back(source.cases()[static_cast<size_t>(index)].key.subject);
   std::sort(subjects.begin(), subjects.end());
   subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());

@@ -33,7 +33,7 @@ std::string find_subject(const std::vector<std::string>& subjects, const std::st
 }
 
 std::string require_subject(const std::vector<std::string>& subjects, const std::string& name, const std::string& key) {
-  const std::string found = find_subject(subjects, name);
+  std::string found = find_subject(subjects, name);
   if (!found.empty()) return found;
   const std::vector<std::string> several = subjects_like(subjects, name);
   if (several.empty()) throw_usage_error(key + ": " + unknown_name_message("subject", name, subjects, ""));
