@@ -20,9 +20,15 @@ step() {
   "$larmor" "$@"
 }
 
-rm -rf "$phantom" "$run"
-step phantom lgg "$phantom" --patients 12 --slices 14
-step train "$LARMOR_SOURCE/configs/quickstart.yaml" data.root="$phantom" --run-dir "$run"
-step eval "$run" --tta none,tta1,tta2,tta3
+# What is there already is kept: a second call goes on where the first one stopped.
+[ -e "$phantom/data.csv" ] || step phantom lgg "$phantom" --patients 12 --slices 14
+again=()
+if [ -e "$run/checkpoints/last.safetensors" ]; then
+  again=(--resume)
+elif [ -e "$run/log.jsonl" ]; then
+  again=(--overwrite)  # stopped before its first checkpoint
+fi
+step train "$LARMOR_SOURCE/configs/quickstart.yaml" data.root="$phantom" --run-dir "$run" "${again[@]}"
+if [ ! "$run/evaluation.json" -nt "$run/checkpoints/best.safetensors" ]; then step eval "$run" --tta none,tta1,tta2,tta3; fi
 step report "$run"
 printf 'report: %s\n' "$run/report.html"
