@@ -75,7 +75,11 @@ std::string results_folder(const EvalOptions& options) {
 }
 
 void write_files(const EvalOptions& options, const train::Evaluated& evaluated) {
-  const std::string folder = results_folder(options);
+  std::string folder = results_folder(options);
+  if (options.output.empty() && !folder.empty() && evaluated.is_other_data) {
+    std::cerr << fmt::format("{}: trained on other data, so its evaluation stays as it is; --output FOLDER keeps this one\n", folder);
+    folder.clear();
+  }
   if (!folder.empty()) eval::write_results(folder, evaluated.results, *evaluated.source);
   if (!options.csv.empty()) write_file_atomically(options.csv, to_csv(eval::case_table(evaluated.results)));
   if (!options.json.empty()) write_file_atomically(options.json, eval::to_json(evaluated.results).dump(2) + "\n");

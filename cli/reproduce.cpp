@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/list.h"
@@ -18,6 +19,7 @@
 #include "report/table.h"
 #include "report/table_output.h"
 #include "train/evaluate_run.h"
+#include "train/experiment.h"
 #include "train/trainer.h"
 
 namespace larmor::cli {
@@ -162,6 +164,17 @@ RunState state_of(const report::TableSpec& spec, const report::TableRun& run, co
   return is_wanted(files, wanted, spec.tta) ? RunState::done : RunState::not_evaluated;
 }
 
+/// Opens the data of each row that has something to run, so that a mistake is told before the first training.
+void require_usable_data(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options) {
+  std::set<std::string> known;
+  for (const report::TableRun& run : runs) {
+    if (state_of(spec, run, options) == RunState::done) continue;
+    const train::Recipe recipe = recipe_of(spec.rows[run.row], run.seed, options);
+    const ConfigNode tree = train::to_config(recipe);
+    if (known.insert(to_yaml(*tree.find("data"))).second) train::open_dataset(recipe);
+  }
+}
+
 std::string command_of(const ReproduceOptions& options, int64_t seeds) {
   return fmt::format("larmor reproduce {} --seeds {}{}{}", options.table, seeds, options.overrides.empty() ? "" : " ",
                      fmt::join(options.overrides, " "));
@@ -239,6 +252,7 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
     require_same_recipe(spec.rows[run.row], run, options);
     require_same_data(spec.rows[run.row], run, options, fingerprints);
   }
+  require_usable_data(spec, runs, options);
   if (options.dry_run) {
     print_plan(spec, runs, options, std::cout);
     return 0;
@@ -267,10 +281,10 @@ Command reproduce_command() {
       "was cut, and prints mean and spread over seeds, a confidence interval over patients, the difference from the reference row with a "
       "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row. A run that was made "
       "from another recipe is refused.";
-  command.examples = {
-      {"larmor reproduce --list", "the tables that can be re-run"},
-      {"larmor reproduce lgg-optimizers --data phantom --dry-run", "what would be run"},
-      {"larmor reproduce lgg-optimizers --data phantom --seeds 1 train.epochs=1 data.split.kind=kfold", "a trial on a phantom"}};
+  command.examples = {{"larmor reproduce --list", "the tables that can be re-run"},
+                      {"larmor reproduce lgg-optimizers --data ~/kaggle_3m --dry-run", "what would be run"},
+                      {"larmor reproduce lgg-optimizers --data phantom --runs trial --seeds 1 train.epochs=1 data.split.kind=kfold",
+                       "a trial on a phantom, in folders of its own"}};
   command.sources = "siberian-2: slides 'The Siberian Multimodal Brain Tumor Image Segmentation dataset', table 2";
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<ReproduceOptions>();

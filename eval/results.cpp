@@ -155,6 +155,8 @@ std::string to_text(const Results& results) {
   text += fmt::format("scored   at the source's size, threshold {:g}{}{}\n", results.threshold,
                       results.largest_component ? ", largest component" : "",
                       results.weights.size() > 1 ? fmt::format(", ensemble of {}", results.weights.size()) : "");
+  if (results.is_training_unknown)
+    text += "note     the weights do not tell which patients they were trained on; these may be among them\n";
   for (const ScoredPredictor& scored : results.scored) {
     const std::string merge = scored.options.tta == "none" ? "" : fmt::format(", {} of {}", scored.options.merge, scored.options.merge_of);
     text += fmt::format("\ntta {}{}   {:.1f} s{}\n", scored.options.tta, merge, scored.seconds, results.is_phantom ? "   (phantom)" : "");

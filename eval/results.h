@@ -41,7 +41,8 @@ struct Results {
   std::string source;
   std::string fingerprint;
   bool is_phantom = false;
-  bool leaks = false;  ///< slices of one patient stood on both sides
+  bool leaks = false;                ///< slices of one patient stood on both sides
+  bool is_training_unknown = false;  ///< a network does not tell which patients it was trained on
   int64_t patients = 0, slices = 0, slices_positive = 0;
   std::vector<ScoredPredictor> scored;
 };

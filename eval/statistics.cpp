@@ -195,7 +195,7 @@ double quantile(std::span<const double> values, double q) {
 Interval bootstrap(int64_t cases, const std::function<double(std::span<const int64_t>)>& statistic, double confidence, int64_t resamples,
                    uint64_t seed) {
   LARMOR_ASSERT(confidence > 0 && confidence < 1);
-  if (cases < 2) return {kNaN, kNaN};
+  if (cases < kFewestForBootstrap) return {kNaN, kNaN};
   Random random(RandomKey(seed).with("bootstrap"));
   std::vector<int64_t> drawn(static_cast<size_t>(cases));
   std::vector<double> found;

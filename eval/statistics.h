@@ -17,8 +17,10 @@ double mean(std::span<const double> values);                ///< NaN without val
 double standard_deviation(std::span<const double> values);  ///< sample (n - 1); NaN for n < 2
 double median(std::span<const double> values);              ///< NaN without values
 double quantile(std::span<const double> values, double q);  ///< linear interpolation, as numpy's default; NaN without values
+/// Of fewer cases a percentile bootstrap says nothing: with two or three its 95 % are the whole range.
+inline constexpr int64_t kFewestForBootstrap = 5;
 /// Percentile bootstrap over `cases` cases: `statistic` is given the indices of each resample. Keyed by `seed`, so repeatable.
-/// Resamples on which the statistic is NaN are left out; the interval is NaN for fewer than two cases.
+/// Resamples on which the statistic is NaN are left out; the interval is NaN for fewer than kFewestForBootstrap cases.
 Interval bootstrap(int64_t cases, const std::function<double(std::span<const int64_t> drawn)>& statistic, double confidence = 0.95,
                    int64_t resamples = 10000, uint64_t seed = 0);
 /// The same of the mean over cases.

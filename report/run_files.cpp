@@ -77,6 +77,7 @@ StartRecord start_of(const Json& event) {
   const Json &data = member(event, "data"), &model = member(event, "model");
   StartRecord start;
   start.time = text_of(event, "time");
+  start.recipe = text_of(event, "recipe");
   start.command = text_of(event, "command");
   start.device = text_of(event, "device");
   start.versions = versions_of(member(event, "versions"));

@@ -28,7 +28,7 @@ struct EpochRecord {
 
 /// The start event of log.jsonl (of the last start or resumption).
 struct StartRecord {
-  std::string command, device, versions, source, fingerprint, model;
+  std::string recipe, command, device, versions, source, fingerprint, model;
   int64_t threads = 0, seed = 0, patients = 0, slices = 0, parameters = 0, used_parameters = 0;
   std::string train_side, validation_side;  ///< "6 patients, 123 slices (40 with label)"
   bool is_phantom = false, leaks = false;

@@ -56,8 +56,10 @@ std::string rule_of(const std::string& metric) {
 
 std::string three_digits(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "–"; }
 
+bool has_interval(const MetricRecord& metric) { return std::isfinite(metric.low) && std::isfinite(metric.high); }
+
 std::string with_interval(const MetricRecord& metric) {
-  if (!std::isfinite(metric.low) || !std::isfinite(metric.high)) return three_digits(metric.value);
+  if (!has_interval(metric)) return three_digits(metric.value);
   return fmt::format("{} [{:.3f}, {:.3f}]", three_digits(metric.value), metric.low, metric.high);
 }
 
@@ -120,8 +122,9 @@ class RunReport {
     document_.blocks.emplace_back(std::move(block));
   }
 
-  /// runs/<recipe>/seed-<n>
+  /// The recipe; where the log does not tell, the folder it lies in by default: runs/<recipe>/seed-<n>.
   std::string run_name() const {
+    if (run_.start && !run_.start->recipe.empty()) return run_.start->recipe;
     const fs::path folder = fs::absolute(run_.root).lexically_normal();
     const fs::path parent = folder.has_filename() ? folder.parent_path() : folder.parent_path().parent_path();
     return parent.filename().string();
@@ -144,12 +147,12 @@ class RunReport {
     }
     const EvaluationFile& file = *run_.evaluation;
     const std::string chosen = file.split == "validation" ? " The weights were chosen on these same patients, so the number flatters." : "";
-    add(Headline{
-        with_interval(*metric),
-        fmt::format("Dice, mean over {} {} patients with 95 % bootstrap interval over patients; {} missed; threshold {:g}{}; test-time "
-                    "augmentation: {}.{}{}",
-                    metric->count, file.split, metric->missed, file.threshold, file.largest_component ? ", largest component" : "",
-                    file.evaluations[0].tta, chosen, data_mark(run_))});
+    add(Headline{with_interval(*metric),
+                 fmt::format("Dice, mean over {} {} patients{}; {} missed; threshold {:g}{}; test-time "
+                             "augmentation: {}.{}{}",
+                             metric->count, file.split, has_interval(*metric) ? " with 95 % bootstrap interval over patients" : "",
+                             metric->missed, file.threshold, file.largest_component ? ", largest component" : "", file.evaluations[0].tta,
+                             chosen, data_mark(run_))});
   }
 
   // ---- learning curves ----
@@ -225,8 +228,8 @@ class RunReport {
   void add_aggregates() {
     add(Heading{"Results"});
     if (!run_.evaluation || run_.evaluation->evaluations.empty()) {
-      const std::string why = run_.has_outdated_evaluation ? "evaluation.json scores other weights than checkpoints/best.safetensors"
-                                                           : "No evaluation.json";
+      const std::string why =
+          run_.has_outdated_evaluation ? "evaluation.json scores other weights than checkpoints/best.safetensors" : "No evaluation.json";
       add(Paragraph{why + ": `larmor eval " + run_.root.string() + "` writes it."});
       return;
     }
@@ -461,7 +464,7 @@ class RunReport {
     }
     add(std::move(facts));
     if (!run_.start || run_.start->command.empty()) return;
-    add(Paragraph{"To repeat it:"});
+    add(Paragraph{"To repeat it, typed where it was started (`--overwrite` or another `--run-dir` when the run is still there):"});
     std::string augmentations;
     if (run_.evaluation) {
       for (const EvaluationRecord& evaluation : run_.evaluation->evaluations) {

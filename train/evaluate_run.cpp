@@ -101,6 +101,7 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
   results.leaks = dataset.split.leaks;
   results.threshold = options.threshold;
   results.largest_component = options.largest_component;
+  results.is_training_unknown = std::any_of(members.begin(), members.end(), [](const auto& member) { return !member.data.is_known(); });
   eval::describe_data(results, *dataset.source, cases);
   return results;
 }
@@ -136,7 +137,11 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
     recipe.eval.tta = tta;
     results.scored.push_back(score(recipe, dataset, cases, *task, networks, request));
   }
-  return {std::move(results), std::move(dataset.source)};
+  const std::string fingerprint = dataset.source->fingerprint();
+  const bool is_other_data = std::any_of(members.begin(), members.end(), [&](const TrainedNetwork& member) {
+    return member.data.is_known() && member.data.fingerprint != fingerprint;
+  });
+  return {std::move(results), std::move(dataset.source), is_other_data};
 }
 
 }  // namespace larmor::train

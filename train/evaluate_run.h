@@ -32,6 +32,7 @@ struct EvaluateRequest {
 struct Evaluated {
   eval::Results results;
   std::unique_ptr<datasets::Source> source;
+  bool is_other_data = false;  ///< than the networks were trained on, by their fingerprint
 };
 
 /// How a recipe itself is evaluated; an evaluation with other settings cannot stand for it in a table.

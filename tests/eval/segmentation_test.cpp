@@ -130,14 +130,16 @@ TEST(Segmentation, OnlyEmptyMasks) {
     EXPECT_TRUE(std::isnan(evaluation.value(name))) << name;
     EXPECT_EQ(evaluation.metric(name).count, 0) << name;
   }
-  EXPECT_TRUE(std::isnan(evaluation.metric("dice_patients").low));  // one patient has no interval
+  EXPECT_TRUE(std::isnan(evaluation.metric("dice_patients").low));  // too few patients for an interval
 }
 
 TEST(Segmentation, IntervalsResamplePatients) {
   std::vector<Case> cases = five_slices();
   cases.push_back({{"c", "", 1}, mask_of({"11", "00"}), mask_of({"11", "10"})});
+  cases.push_back({{"d", "", 1}, mask_of({"11", "11"}), mask_of({"11", "00"})});
+  cases.push_back({{"e", "", 1}, mask_of({"10", "00"}), mask_of({"10", "00"})});
   const Evaluation evaluation = evaluate_cases(cases, 3);
-  const std::vector<double> dice = {0.4, 8.0 / 9, 0.8};
+  const std::vector<double> dice = {0.4, 8.0 / 9, 0.8, 2.0 / 3, 1};
   const Interval expected = bootstrap_mean(dice);
   EXPECT_NEAR(evaluation.metric("dice_patients").low, expected.low, 1e-12);
   EXPECT_NEAR(evaluation.metric("dice_patients").high, expected.high, 1e-12);

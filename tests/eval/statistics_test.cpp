@@ -213,15 +213,24 @@ TEST(Statistics, BootstrapAgreesWithTheory) {
   EXPECT_NEAR(resampled.high, theory.high, 0.004);
 }
 
+/// The 95 % of three cases would be their range, which looks like certainty.
+TEST(Statistics, BootstrapNeedsFiveCases) {
+  const std::vector<double> values = {0.1, 0.2, 0.3, 0.4, 0.5};
+  EXPECT_TRUE(std::isnan(bootstrap_mean(std::span(values).first(4)).low));
+  const Interval interval = bootstrap_mean(values);
+  EXPECT_GT(interval.low, 0.1);
+  EXPECT_LT(interval.high, 0.5);
+}
+
 TEST(Statistics, BootstrapLeavesOutUndefinedResamples) {
   const auto only_first = [](std::span<const int64_t> drawn) {
     return std::count(drawn.begin(), drawn.end(), 0) == 0 ? std::nan("") : 1.0;
   };
-  const Interval interval = bootstrap(3, only_first, 0.95, 500);
+  const Interval interval = bootstrap(5, only_first, 0.95, 500);
   EXPECT_EQ(interval.low, 1);
   EXPECT_EQ(interval.high, 1);
   EXPECT_TRUE(std::isnan(bootstrap(
-                             3, [](auto) { return std::nan(""); }, 0.95, 10)
+                             5, [](auto) { return std::nan(""); }, 0.95, 10)
                              .low));
 }
 
@@ -231,7 +240,7 @@ std::vector<double> some_values(size_t least) {
 }
 
 RC_GTEST_PROP(StatisticsLaws, IntervalsHoldTheMean, ()) {
-  const std::vector<double> values = some_values(2);
+  const std::vector<double> values = some_values(kFewestForBootstrap);
   const Interval interval = bootstrap_mean(values, 0.99, 400);
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   RC_ASSERT(*low <= interval.low + 1e-12 && interval.low <= interval.high && interval.high <= *high + 1e-12);

@@ -64,9 +64,7 @@ TEST_F(TableTest, MeansAreOverSeedsIntervalsOverPatients) {
   EXPECT_NEAR(adam.sd, std::sqrt(2 * 0.05 * 0.05), 1e-12);
   EXPECT_NEAR(adam.patients.at("A"), 0.7, 1e-12);
   EXPECT_NEAR(adam.patients.at("B"), 0.5, 1e-12);
-  EXPECT_GE(adam.interval.low, 0.5 - 1e-12);
-  EXPECT_LE(adam.interval.high, 0.75 + 1e-12);
-  EXPECT_LT(adam.interval.low, adam.interval.high);
+  EXPECT_TRUE(std::isnan(adam.interval.low));  // of three patients
   EXPECT_EQ(adam.missed, 1);
   EXPECT_EQ(adam.missed_of, 6);
   EXPECT_FALSE(adam.comparison);
