@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace larmor {
 
@@ -12,20 +13,30 @@ namespace {
 
 constexpr size_t kLongestName = 256;  // longer names are hostile or a mistake: no nearest name is looked for
 constexpr size_t kLongestQuote = 120;
+constexpr size_t kMostListed = 12;  // names in a message that also says where all are listed
 
+/// Letters to insert, delete, replace, or neighbours to exchange (Damerau; no part is edited twice).
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before = std::exchange(above, row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      const size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      const bool is_exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (is_exchanged) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
+}
+
+/// Fewer than half of the letters differ, or just half of them after the same beginning ("valid" for "validation").
+bool is_near(std::string_view name, std::string_view candidate, size_t distance) {
+  const size_t longer = std::max(name.size(), candidate.size());
+  if (2 * distance != longer) return 2 * distance < longer;
+  return !name.empty() && !candidate.empty() && name.front() == candidate.front();
 }
 
 }  // namespace
@@ -58,8 +69,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   for (const std::string& candidate : candidates) {
     if (candidate.size() > kLongestName) continue;
     const size_t distance = edit_distance(name, candidate);
-    const bool near_enough = 2 * distance <= std::max(name.size(), candidate.size());
-    if (near_enough && distance < least) {
+    if (is_near(name, candidate, distance) && distance < least) {
       least = distance;
       nearest = candidate;
     }
@@ -73,7 +83,7 @@ std::string unknown_name_message(std::string_view what, std::string_view name, c
   const std::string nearest = nearest_name(name, candidates);
   if (!nearest.empty()) {
     message += fmt::format("; nearest: {}", in_quotes(nearest));
-  } else if (hint.empty() && !candidates.empty()) {
+  } else if (!candidates.empty() && (hint.empty() || candidates.size() <= kMostListed)) {
     message += fmt::format("; allowed: {}", fmt::join(candidates, ", "));
   }
   if (!hint.empty()) message += fmt::format(" ({})", hint);

@@ -38,10 +38,10 @@ std::string printable(std::string_view text);
 /// The same in single quotes.
 std::string in_quotes(std::string_view text);
 
-/// The candidate with the smallest edit distance to `name`, or "" when none is near enough (more than half the letters differ).
+/// The candidate with the smallest edit distance (exchanged neighbours: 1), or "" when none is near: half of the letters differ, or more.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
-/// "unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)". `hint` may be empty.
+/// "unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)"; a short list where none is near. `hint` may be empty.
 std::string unknown_name_message(std::string_view what, std::string_view name, const std::vector<std::string>& candidates,
                                  std::string_view hint);
 

@@ -39,6 +39,10 @@ TEST(NearestName, TakesTheSmallestDistanceWhenItIsNearEnough) {
   }
   EXPECT_EQ(nearest_name("se_resnext50", {"senet154", "se_resnext50_32x4d"}), "se_resnext50_32x4d");
   EXPECT_EQ(nearest_name("x", {}), "");
+  EXPECT_EQ(nearest_name("dcie", {"bce", "dice"}), "dice");  // exchanged neighbours are one mistake
+  EXPECT_EQ(nearest_name("ab", {"ba"}), "");                 // half of the letters, and another beginning
+  EXPECT_EQ(nearest_name("resnet50", {"senet154", "se_resnext50_32x4d"}), "");
+  EXPECT_EQ(nearest_name("valid", {"train", "validation"}), "validation");
 }
 
 TEST(NearestName, GivesUpOnEndlessNames) {
@@ -51,7 +55,10 @@ TEST(ErrorText, UnknownName) {
   const std::vector<std::string> names = {"rangerlars", "adam"};
   EXPECT_EQ(unknown_name_message("optimizer", "ranglars", names, "larmor list optimizers"),
             "unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)");
-  EXPECT_EQ(unknown_name_message("optimizer", "sgd", names, "larmor list optimizers"), "unknown optimizer 'sgd' (larmor list optimizers)");
+  EXPECT_EQ(unknown_name_message("optimizer", "sgd", names, "larmor list optimizers"),
+            "unknown optimizer 'sgd'; allowed: rangerlars, adam (larmor list optimizers)");
+  EXPECT_EQ(unknown_name_message("optimizer", "sgd", std::vector<std::string>(13, "adam"), "larmor list optimizers"),
+            "unknown optimizer 'sgd' (larmor list optimizers)");
   EXPECT_EQ(unknown_name_message("mode", "adm", names, ""), "unknown mode 'adm'; nearest: 'adam'");
   EXPECT_EQ(unknown_name_message("mode", "sgd", names, ""), "unknown mode 'sgd'; allowed: rangerlars, adam");
   EXPECT_EQ(unknown_name_message("mode", "sgd", {}, ""), "unknown mode 'sgd'");

@@ -54,7 +54,7 @@ TEST(ComponentRegistryError, UnknownNamesAndWrongOptions) {
   EXPECT_EQ(testing::usage_error([] { boxes().at("sqare"); }), "unknown model 'sqare'; nearest: 'square' (larmor list models)");
   EXPECT_EQ(testing::usage_error([] { boxes("optim").at("sqare"); }),
             "unknown optimizer 'sqare'; nearest: 'square' (larmor list optimizers)");
-  EXPECT_EQ(testing::usage_error([] { boxes("losses").at("zzz"); }), "unknown loss 'zzz' (larmor list losses)");
+  EXPECT_EQ(testing::usage_error([] { boxes("losses").at("zzz"); }), "unknown loss 'zzz'; allowed: square, cube (larmor list losses)");
   EXPECT_EQ(testing::usage_error([] { boxes().at("square").make(parse_yaml("side: x", "a.yaml"), 1); }),
             "a.yaml:1: side: 'x' is not an integer");
 }

@@ -47,7 +47,7 @@ TEST(Radam, GroupsWithOtherRatesDoNotShareAStepSize) {
 }
 
 TEST(RadamError, SaysWhatIsWrong) {
-  EXPECT_EQ(message_of([] { make_optimizer("radam", "{warmup: sdg}", {}); }), "test:1: warmup: unknown value 'sdg'; allowed: sgd, skip");
+  EXPECT_EQ(message_of([] { make_optimizer("radam", "{warmup: sdg}", {}); }), "test:1: warmup: unknown value 'sdg'; nearest: 'sgd'");
 }
 
 }  // namespace
