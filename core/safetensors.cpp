@@ -213,7 +213,10 @@ std::span<const std::byte> find_header(std::span<const std::byte> bytes, const H
   if (bytes.size() < kLengthBytes) reader.fail(fmt::format("{} bytes are too few for a safetensors file", bytes.size()));
   uint64_t length = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<uint64_t>(bytes[i]) << (8 * i);
-  if (length > kLargestHeader) reader.fail(fmt::format("header of {} bytes; at most {} are allowed", length, kLargestHeader));
+  const bool has_object = bytes.size() > kLengthBytes && bytes[kLengthBytes] == std::byte{'{'};
+  const bool is_huge = length > kLargestHeader;
+  if (is_huge && bytes.size() > kLengthBytes && !has_object) reader.fail("not a safetensors file (no length and JSON header at its start)");
+  if (is_huge) reader.fail(fmt::format("header of {} bytes; at most {} are allowed", length, kLargestHeader));
   if (length > bytes.size() - kLengthBytes) {
     reader.fail(fmt::format("header of {} bytes, but only {} follow: the file is cut off", length, bytes.size() - kLengthBytes));
   }

@@ -28,8 +28,18 @@ Found find_smp_folder(const fs::path& folder, const std::string& recipe_file) {
   return {models::read_weights(folder), recipe, folder / "model.safetensors", {}};
 }
 
+/// A file of another kind is told from a torn checkpoint by its name.
+Weights load_checkpoint(const fs::path& file) {
+  try {
+    return load_weights(file);
+  } catch (const Error& error) {
+    if (file.extension() == ".safetensors") throw;
+    throw Error(error.kind(), fmt::format("{}; give a run folder, a checkpoint (.safetensors) or an SMP folder", error.what()));
+  }
+}
+
 Found find_checkpoint(const fs::path& file, const std::string& recipe_file) {
-  Weights weights = load_weights(file);
+  Weights weights = load_checkpoint(file);
   Found found{std::move(weights.model), {}, file, std::move(weights.data)};
   if (!recipe_file.empty()) {
     found.recipe = read_yaml(recipe_file);
