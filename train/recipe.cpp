@@ -1,6 +1,7 @@
 #include "train/recipe.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "datasets/registry.h"
@@ -191,6 +192,46 @@ void check_monitor(const Recipe& recipe, const ConfigNode& tree, Problems& probl
   problems.add(node ? node->place : tree.place, "train.monitor", unknown_name_message("metric", recipe.train.monitor, names, ""));
 }
 
+template <class Registry>
+void add_component_keys(const Registry& registry, const std::string& name, const std::string& section, std::vector<std::string>& keys) {
+  const auto* component = registry.find(name);
+  if (component == nullptr) return;
+  for (const OptionDoc& doc : component->docs()) keys.push_back(section + "." + doc.name);
+}
+
+/// Every key that this recipe may hold, with its sections in front.
+std::vector<std::string> full_keys(const Recipe& recipe) {
+  std::vector<std::string> keys;
+  for (const OptionDoc& doc : recipe_docs()) keys.push_back(doc.name);
+  add_component_keys(datasets::registry(), recipe.data.source, "data", keys);
+  add_component_keys(models::registry(), recipe.model.name, "model", keys);
+  add_component_keys(eval::registry(), recipe.task, "task", keys);
+  add_component_keys(optim::registry(), recipe.optim.name, "optim", keys);
+  return keys;
+}
+
+/// A key with a typo, or one that stands outside of its section ("batch" for "data.batch", "dataroot" for "data.root").
+std::string nearest_key(const std::string& key, const std::vector<std::string>& sections, const Recipe& recipe) {
+  std::vector<std::string> keys = sections;
+  const std::vector<std::string> full = full_keys(recipe);
+  keys.insert(keys.end(), full.begin(), full.end());
+  const auto outside = std::find_if(keys.begin(), keys.end(), [&](const std::string& one) { return one.ends_with("." + key); });
+  return outside != keys.end() ? *outside : nearest_name(key, keys);
+}
+
+/// Keys of the top level that neither the recipe's own table nor a component's section knows.
+void check_top_keys(const ConfigNode& rest, Recipe& recipe, Problems& problems) {
+  std::vector<std::string> sections = kComponentSections;
+  for (const std::string& name : top_table(recipe).names()) sections.push_back(name);
+  for (const auto& [key, value] : rest.entries) {
+    if (std::find(sections.begin(), sections.end(), key) != sections.end()) continue;
+    const std::string nearest = nearest_key(key, sections, recipe);
+    problems.add(value.place, printable(key),
+                 nearest.empty() ? fmt::format("unknown key; allowed: {}", fmt::join(sections, ", "))
+                                 : fmt::format("unknown key; nearest: '{}'", nearest));
+  }
+}
+
 Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
   Recipe recipe;
   recipe.name = name;
@@ -199,10 +240,7 @@ Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
     problems.add(tree.place, name, "a recipe must be a map of keys");
     problems.throw_if_any();
   }
-  ConfigNode top = ConfigNode::make_map(tree.place);
-  for (const auto& [key, value] : tree.entries) {
-    if (std::find(kComponentSections.begin(), kComponentSections.end(), key) == kComponentSections.end()) top.set(key, value);
-  }
+  auto [top, rest] = split_entries(tree, top_table(recipe));
   top_table(recipe).read(top, problems);
   read_section(entry_or_null(tree, "data"), options_of(recipe.data), "source", recipe.data.source, datasets::registry(),
                recipe.data.options, "data", problems);
@@ -211,6 +249,7 @@ Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
   read_section(as_named_section(entry_or_null(tree, "task")), task_table(recipe), "name", recipe.task, eval::registry(),
                recipe.task_options, "task", problems);
   read_optim(entry_or_null(tree, "optim"), recipe.optim, problems);
+  check_top_keys(rest, recipe, problems);
   recipe.loss_options = losses::check_loss(recipe.loss, recipe.loss_options, entry_or_null(tree, "loss").place, problems);
   if (problems.empty()) check_monitor(recipe, tree, problems);
   problems.throw_if_any();

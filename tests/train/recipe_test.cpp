@@ -106,6 +106,24 @@ TEST_F(RecipeTest, DifferencesNameKeysAndValues) {
   EXPECT_TRUE(differences(before, before).empty());
 }
 
+TEST_F(RecipeTest, UnknownKeysOfTheTopNameTheNearestOfAllLevels) {
+  struct Case {
+    const char* yaml;
+    const char* message;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"dataroot: ph\n", "dataroot: unknown key; nearest: 'data.root'"},
+           {"optm: {name: adam}\n", "optm: unknown key; nearest: 'optim'"},
+           {"trian: {epochs: 1}\n", "trian: unknown key; nearest: 'train'"},
+           {"batch: 4\n", "batch: unknown key; nearest: 'data.batch'"},
+           {"encoder: senet154\n", "encoder: unknown key; nearest: 'model.encoder'"},
+           {"xyzzy: 1\n",
+            "xyzzy: unknown key; allowed: data, model, task, optim, description, loss, loss_options, train, eval, published"}}) {
+    const fs::path file = write("a.yaml", c.yaml);
+    EXPECT_EQ(message_of(file), in_file({std::string(":1: ") + c.message}, file));
+  }
+}
+
 TEST_F(RecipeTest, EveryMistakeIsToldAtOnce) {
   const fs::path file =
       write("a.yaml", "data:\n  batch: none\n  bach: 3\noptim:\n  name: ranglars\nmodel:\n  name: linknet\n  classes: 0\n");
