@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -180,6 +181,7 @@ class LggSource final : public Source {
   void check_cases(std::vector<Refusal>& refusals);
   MaskFacts check_slice(const SliceFiles& files) const;
   void settle(const std::vector<Refusal>& refusals) const;
+  std::string why_none(const std::vector<Refusal>& refusals) const;
   void add_studies();
   void add_metadata();
   void attach(const CsvTable& table);
@@ -205,8 +207,8 @@ LggSource::LggSource(const LggOptions& options)
   add_cases(patients, refusals);
   check_cases(refusals);
   settle(refusals);
+  if (cases_.empty()) throw_data_error(fmt::format("data.root: {}: holds no slice that can be used{}", root_.string(), why_none(refusals)));
   for (const Refusal& refusal : refusals) findings_.push_back(refusal.finding);
-  if (cases_.empty()) throw_data_error(fmt::format("data.root: {}: holds no slice that can be used", root_.string()));
   add_studies();
   add_metadata();
 }
@@ -321,6 +323,20 @@ void LggSource::settle(const std::vector<Refusal>& refusals) const {
   const auto others = std::count_if(first + 1, refusals.end(), stops);
   if (others > 0) message += fmt::format(" (and {} more; larmor inspect {} lists all)", others, options_.root);
   throw_data_error(message);
+}
+
+/// ": " and the first reason why no slice is left: a refused slice, else a file of another name, else what is odd about a patient.
+std::string LggSource::why_none(const std::vector<Refusal>& refusals) const {
+  std::vector<Finding> reasons;
+  for (const Refusal& refusal : refusals) reasons.push_back(refusal.finding);
+  if (reasons.empty()) {
+    std::copy_if(findings_.begin(), findings_.end(), std::back_inserter(reasons),
+                 [](const Finding& finding) { return finding.file.find('/') != std::string::npos; });
+  }
+  if (reasons.empty()) reasons = findings_;
+  if (reasons.empty()) return ": data.exclude names every patient";
+  const std::string more = reasons.size() > 1 ? fmt::format(" (and {} more)", reasons.size() - 1) : "";
+  return fmt::format(": {}: {}{}", reasons[0].file, reasons[0].message, more);
 }
 
 void LggSource::add_studies() {

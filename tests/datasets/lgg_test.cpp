@@ -246,7 +246,27 @@ TEST(LggError, FolderWithoutPatients) {
   EXPECT_EQ(message_of([&] { open(root); }),
             "data.root: " + root.string() + ": holds no patient's folder; it should be the folder kaggle_3m of the LGG set");
   make_folder(root / "a");
-  EXPECT_EQ(message_of([&] { open(root); }), "data.root: " + root.string() + ": holds no slice that can be used");
+  EXPECT_EQ(message_of([&] { open(root); }), "data.root: " + root.string() + ": holds no slice that can be used: a: holds no slice");
+}
+
+TEST(LggError, FolderWithoutUsableSlices) {
+  const fs::path root = larmor::testing::make_temporary_folder("lgg-png"), grey = larmor::testing::make_temporary_folder("lgg-grey");
+  make_folder(root / "p");
+  make_folder(grey / "p");
+  const imaging::Image flat = imaging::Image::make({8, 8, 1}, 1, imaging::PixelType::u8);
+  for (const char* name : {"p_1", "p_1_mask", "p_2", "p_2_mask"}) {
+    imaging::write_image(root / "p" / (name + std::string(".png")), flat);
+    imaging::write_image(grey / "p" / (name + std::string(".tif")), flat);
+  }
+  EXPECT_EQ(message_of([&] { open(root); }),
+            "data.root: " + root.string() +
+                ": holds no slice that can be used: p/p_1.png: is not named p_<number>.tif or p_<number>_mask.tif; it is not used "
+                "(and 3 more)");
+  EXPECT_EQ(message_of([&] { make_lgg({.root = grey.string(), .on_bad_file = "skip"}); }),
+            "data.root: " + grey.string() +
+                ": holds no slice that can be used: p/p_1.tif: holds 1 channel of u8; must be 3 channels of u8 (and 1 more)");
+  EXPECT_EQ(message_of([&] { make_lgg({.root = grey.string(), .exclude = {"p"}}); }),
+            "data.root: " + grey.string() + ": holds no slice that can be used: data.exclude names every patient");
 }
 
 TEST(LggError, UnknownExclude) {
