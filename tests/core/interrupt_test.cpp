@@ -25,6 +25,23 @@ TEST_P(Interrupt, TheFirstSignalSetsTheFlag) {
   EXPECT_FALSE(interrupted());
 }
 
+/// Both signals are raised in a process of their own, whose stderr is compared.
+TEST_P(Interrupt, TheFirstSignalIsAnsweredOnce) {
+  EXPECT_EXIT(
+      {
+        catch_interrupts(kStopsAfterStep);
+        std::raise(GetParam());
+        std::raise(GetParam());
+      },
+      ::testing::KilledBySignal(GetParam()), "^stopping after this step; Ctrl-C again quits at once without saving\n$");
+  EXPECT_EXIT(
+      {
+        std::raise(GetParam());
+        std::raise(GetParam());
+      },
+      ::testing::KilledBySignal(GetParam()), "^stopping; Ctrl-C again quits at once\n$");
+}
+
 TEST_P(Interrupt, TheSecondSignalEndsTheProgram) {
   EXPECT_EXIT(
       {
