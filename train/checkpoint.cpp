@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -18,8 +19,10 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using Metadata = std::map<std::string, std::string>;
 
-constexpr const char* kCheckpointFormat = "larmor-checkpoint/1";
-constexpr const char* kWeightsFormat = "larmor-weights/1";
+constexpr const char* kCheckpointFormat = "larmor-checkpoint/2";
+constexpr const char* kWeightsFormat = "larmor-weights/2";
+constexpr const char* kFormatPrefix = "larmor-";
+constexpr const char* kChecksumKey = "checksum";
 
 std::string to_json(const TrainState& state) {
   return Json{{"epoch", state.epoch},
@@ -67,19 +70,47 @@ NamedTensors on_cpu(const NamedTensors& tensors, const std::string& prefix) {
   return out;
 }
 
-uint32_t checksum_of(const NamedTensors& tensors) {
-  uint32_t sum = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const auto* bytes = static_cast<const std::byte*>(tensor.const_data_ptr());
-    sum = crc32(std::span(bytes, tensor.nbytes()), sum);
+/// CRC-32 over everything that a file says: metadata (but the sum itself), names, types, shapes, bytes. Every text is preceded by its
+/// length, so that nothing can move from one into the next.
+class Checksum {
+ public:
+  explicit Checksum(const Metadata& metadata) {
+    for (const auto& [key, value] : metadata) {
+      if (key == kChecksumKey) continue;
+      add(key);
+      add(value);
+    }
   }
-  return sum;
+  void add(const std::string& name, at::ScalarType type, at::IntArrayRef shape, std::span<const std::byte> bytes) {
+    add(name);
+    add(fmt::format("{} {}", c10::toString(type), fmt::join(shape, "x")));
+    sum_ = crc32(bytes, sum_);
+  }
+  std::string text() const { return fmt::format("{:08x}", sum_); }
+
+ private:
+  void add(const std::string& text) {
+    const std::string counted = fmt::format("{}:{}", text.size(), text);
+    sum_ = crc32(std::as_bytes(std::span(counted)), sum_);
+  }
+  uint32_t sum_ = 0;
+};
+
+std::string checksum_of(const NamedTensors& tensors, const Metadata& metadata) {
+  Checksum sum(metadata);
+  for (const auto& [name, tensor] : tensors) {
+    sum.add(name, tensor.scalar_type(), tensor.sizes(), {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()});
+  }
+  return sum.text();
 }
 
-uint32_t checksum_of(const SafetensorsFile& content) {
-  uint32_t sum = 0;
-  for (const TensorView& view : content.tensors()) sum = crc32(view.bytes, sum);
-  return sum;
+std::string checksum_of(const SafetensorsFile& content) {
+  Checksum sum(content.metadata());
+  for (const TensorView& view : content.tensors()) {
+    const at::ScalarType type = to_tensor({view.name, view.type, {0}, {}}).scalar_type();
+    sum.add(view.name, type, view.shape, view.bytes);
+  }
+  return sum.text();
 }
 
 std::string entry(const Metadata& metadata, const std::string& key) {
@@ -88,19 +119,33 @@ std::string entry(const Metadata& metadata, const std::string& key) {
 }
 
 void save(const fs::path& file, const NamedTensors& tensors, Metadata metadata) {
-  metadata["checksum"] = fmt::format("{:08x}", checksum_of(tensors));
+  metadata[kChecksumKey] = checksum_of(tensors, metadata);
   save_tensors(file, tensors, metadata);
+}
+
+/// Files of another version cannot be checked; files of other programs say nothing of a format of ours.
+void require_known_format(const SafetensorsFile& content) {
+  const std::string format = entry(content.metadata(), "format");
+  if (!format.starts_with(kFormatPrefix) || format == kCheckpointFormat || format == kWeightsFormat) return;
+  throw_data_error(fmt::format("{}: written by another version of Larmor (format {}; this one reads '{}' and '{}'): train it again",
+                               content.name(), in_quotes(format), kCheckpointFormat, kWeightsFormat));
+}
+
+void require_checksum(const SafetensorsFile& content) {
+  const bool is_ours = entry(content.metadata(), "format").starts_with(kFormatPrefix);
+  const std::string stored = entry(content.metadata(), kChecksumKey);
+  if (!is_ours && stored.empty()) return;
+  const std::string found = checksum_of(content);
+  if (found == stored) return;
+  throw_data_error(fmt::format("{}: damaged: checksum {} where {} is stored; use another checkpoint", content.name(), found,
+                               stored.empty() ? "none" : printable(stored)));
 }
 
 SafetensorsFile open_verified(const fs::path& file) {
   if (!fs::exists(file)) throw_data_error(fmt::format("{}: no such checkpoint", file.string()));
   SafetensorsFile content = SafetensorsFile::open(file);
-  const std::string stored = entry(content.metadata(), "checksum");
-  if (stored.empty()) return content;
-  const std::string found = fmt::format("{:08x}", checksum_of(content));
-  if (found != stored) {
-    throw_data_error(fmt::format("{}: damaged: checksum {} where {} is stored; use another checkpoint", file.string(), found, stored));
-  }
+  require_known_format(content);
+  require_checksum(content);
   return content;
 }
 
@@ -134,8 +179,8 @@ Checkpoint load_checkpoint(const fs::path& file) {
   const SafetensorsFile content = open_verified(file);
   const std::string format = entry(content.metadata(), "format");
   if (format != kCheckpointFormat) {
-    throw_data_error(
-        fmt::format("{}: not a training checkpoint of this version (format '{}', needed '{}')", file.string(), format, kCheckpointFormat));
+    throw_data_error(fmt::format("{}: not a training checkpoint of this version (format {}, needed '{}')", file.string(), in_quotes(format),
+                                 kCheckpointFormat));
   }
   Checkpoint checkpoint;
   checkpoint.state = state_from_json(entry(content.metadata(), "state"), file);

@@ -3,8 +3,8 @@
 //   last.safetensors  "model/<name>", "optimizer/<name>", "ema/<name>"; metadata: format, state (JSON), recipe (YAML), data (JSON),
 //   checksum best.safetensors  plain state-dict names; metadata: format, recipe, data, epoch, metric, value, checksum
 //
-// Both are written beside the target and renamed; the checksum (CRC-32 over all tensor bytes) is verified when read. They hold no
-// time, host or path, so that equal trainings give equal bytes.
+// Both are written beside the target and renamed. The checksum (CRC-32 over metadata, names, types, shapes and bytes) is verified when
+// read, and a file of ours without one is damaged. They hold no time, host or path, so that equal trainings give equal bytes.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -104,11 +104,114 @@ TEST(CheckpointError, FlippedByteIsFound) {
   EXPECT_TRUE(message.ends_with(" is stored; use another checkpoint")) << message;
 }
 
+using Metadata = std::map<std::string, std::string>;
+
+/// Writes the file again with other metadata, well-formed.
+void with_metadata(const fs::path& file, const std::function<void(Metadata& metadata)>& change) {
+  Metadata metadata;
+  const NamedTensors tensors = load_tensors(file, &metadata);
+  change(metadata);
+  save_tensors(file, tensors, metadata);
+}
+
+struct Saved {
+  const char* what;
+  std::function<void(const fs::path&)> save;
+  std::function<void(const fs::path&)> load;
+};
+
+const std::vector<Saved>& saved_files() {
+  static const std::vector<Saved> all = {{"checkpoint", [](const fs::path& file) { save_checkpoint(file, make_checkpoint()); },
+                                          [](const fs::path& file) { load_checkpoint(file); }},
+                                         {"weights of a checkpoint", [](const fs::path& file) { save_checkpoint(file, make_checkpoint()); },
+                                          [](const fs::path& file) { load_weights(file); }},
+                                         {"weights",
+                                          [](const fs::path& file) {
+                                            save_weights(file, {make_checkpoint().model, "a: 1", 4, "dice_patients", 0.75});
+                                          },
+                                          [](const fs::path& file) { load_weights(file); }}};
+  return all;
+}
+
+void expect_damaged(const Saved& saved, const fs::path& file, const std::string& what) {
+  const std::string message = message_of([&] { saved.load(file); });
+  EXPECT_TRUE(message.starts_with(file.string() + ": damaged: checksum ")) << saved.what << ", " << what << ": " << message;
+}
+
+TEST(CheckpointError, EachKeyOfTheMetadataIsInTheChecksum) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "file.safetensors";
+  for (const Saved& saved : saved_files()) {
+    saved.save(file);
+    Metadata keys;
+    load_tensors(file, &keys);
+    ASSERT_GE(keys.size(), 4u);
+    for (const auto& [key, value] : keys) {
+      if (key == "format") continue;
+      ASSERT_FALSE(value.empty()) << key;
+      saved.save(file);
+      with_metadata(file, [&](Metadata& metadata) { metadata[key].back() ^= 1; });
+      expect_damaged(saved, file, key + " altered");
+      saved.save(file);
+      with_metadata(file, [&](Metadata& metadata) { metadata.erase(key); });
+      expect_damaged(saved, file, key + " removed");
+    }
+    saved.save(file);
+    with_metadata(file, [](Metadata& metadata) { metadata["note"] = "added"; });
+    expect_damaged(saved, file, "key added");
+    saved.save(file);
+    with_metadata(file, [](Metadata& metadata) { metadata.erase("format"); });
+    expect_damaged(saved, file, "format removed");
+  }
+}
+
+TEST(CheckpointError, NamesTypesAndShapesAreInTheChecksum) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "file.safetensors";
+  const std::vector<std::function<void(NamedTensors&)>> changes = {
+      [](NamedTensors& tensors) { tensors[0].first += "x"; },
+      [](NamedTensors& tensors) {
+        tensors[0].second = tensors[0].second.reshape({3, 2});
+      },
+      [](NamedTensors& tensors) { tensors[0].second = tensors[0].second.view(at::kInt); },
+      [](NamedTensors& tensors) { std::swap(tensors[0].first, tensors[1].first); }, [](NamedTensors& tensors) { tensors.pop_back(); }};
+  for (const Saved& saved : saved_files()) {
+    for (size_t i = 0; i < changes.size(); ++i) {
+      saved.save(file);
+      Metadata metadata;
+      NamedTensors tensors = load_tensors(file, &metadata);
+      changes[i](tensors);
+      save_tensors(file, tensors, metadata);
+      expect_damaged(saved, file, std::to_string(i));
+    }
+  }
+}
+
+TEST(CheckpointError, OtherVersionsAreRefused) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "file.safetensors";
+  const std::string advice = "; this one reads 'larmor-checkpoint/2' and 'larmor-weights/2'): train it again";
+  for (const Saved& saved : saved_files()) {
+    saved.save(file);
+    std::string format;
+    with_metadata(file, [&](Metadata& metadata) {
+      metadata["format"].back() = '1';
+      format = metadata["format"];
+      metadata.erase("checksum");
+    });
+    EXPECT_EQ(message_of([&] { saved.load(file); }),
+              file.string() + ": written by another version of Larmor (format '" + format + "'" + advice);
+  }
+}
+
+TEST(Checkpoint, WeightsOfOtherProgramsAreRead) {
+  const fs::path file = testing::make_temporary_folder("checkpoint") / "model.safetensors";
+  save_tensors(file, make_checkpoint().model, {{"format", "pt"}});
+  expect_equal(load_weights(file).model, make_checkpoint().model);
+}
+
 TEST(CheckpointError, WeightsAreNoCheckpoint) {
   const fs::path file = testing::make_temporary_folder("checkpoint") / "best.safetensors";
   save_weights(file, {make_checkpoint().model, "", 1, "dice_patients", 0.5});
   EXPECT_EQ(message_of([&] { load_checkpoint(file); }),
-            file.string() + ": not a training checkpoint of this version (format 'larmor-weights/1', needed 'larmor-checkpoint/1')");
+            file.string() + ": not a training checkpoint of this version (format 'larmor-weights/2', needed 'larmor-checkpoint/2')");
 }
 
 TEST(CheckpointError, StatesThatCannotBe) {
