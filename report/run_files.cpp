@@ -134,10 +134,20 @@ void read_metrics(const fs::path& file, RunFiles& run) {
     const auto number = [&](size_t column) {
       return parse_number(table.rows[i][column], fmt::format("{}: row {}: {}", file.string(), i + 1, table.header[column]));
     };
-    EpochRecord record{static_cast<int64_t>(number(epoch)),       number(table.column("loss")),
-                       number(table.column("validation_loss")),   number(table.column("lr")),
-                       number(table.column("seconds")),           number(table.column("wait_share")),
-                       number(table.column("images_per_second")), {}};
+    const auto optional = [&](const char* name) {
+      const auto found = std::find(table.header.begin(), table.header.end(), name);
+      return found == table.header.end() ? kNone : number(static_cast<size_t>(found - table.header.begin()));
+    };
+    EpochRecord record{static_cast<int64_t>(number(epoch)),
+                       number(table.column("loss")),
+                       number(table.column("validation_loss")),
+                       number(table.column("lr")),
+                       number(table.column("seconds")),
+                       number(table.column("wait_share")),
+                       number(table.column("images_per_second")),
+                       optional("steps"),
+                       optional("skipped_steps"),
+                       {}};
     for (size_t column = first; column < last; ++column) record.metrics[table.header[column]] = number(column);
     run.epochs.push_back(std::move(record));
   }

@@ -23,6 +23,7 @@ inline constexpr const char* kLeakBanner =
 struct EpochRecord {
   int64_t epoch = 0;  ///< from 1
   double loss = 0, validation_loss = 0, lr = 0, seconds = 0, wait_share = 0, images_per_second = 0;
+  double steps = 0, skipped_steps = 0;  ///< of the optimizer; skipped because a loss or a gradient was not finite
   std::map<std::string, double> metrics;
 };
 

@@ -1,6 +1,7 @@
 #include "report/run_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -133,7 +134,23 @@ class RunReport {
   void add_banners() {
     if (run_.is_phantom()) add(Banner{kPhantomBanner});
     if (run_.leaks()) add(Banner{kLeakBanner});
+    add_skipped_steps();
     if (!run_.end || !run_.end->is_finished) add(Banner{"Unfinished: the training has not ended; it goes on with --resume."});
+  }
+
+  /// The loss of such steps is in no curve and no mean.
+  void add_skipped_steps() {
+    double all = 0, skipped = 0;
+    std::vector<int64_t> epochs;
+    for (const EpochRecord& epoch : run_.epochs) {
+      if (!std::isfinite(epoch.steps) || !std::isfinite(epoch.skipped_steps)) continue;
+      all += epoch.steps;
+      skipped += epoch.skipped_steps;
+      if (epoch.skipped_steps > 0) epochs.push_back(epoch.epoch);
+    }
+    if (epochs.empty()) return;
+    add(Banner{fmt::format("Skipped steps: in {} of {} steps the loss or a gradient was not finite (epoch {}). They are in no loss below.",
+                           skipped, all, fmt::join(epochs, ", "))});
   }
 
   void add_headline() {
@@ -195,6 +212,11 @@ class RunReport {
     add(epoch_table());
   }
 
+  static std::string skipped_text(const EpochRecord& epoch) {
+    if (!std::isfinite(epoch.skipped_steps)) return "–";
+    return epoch.skipped_steps > 0 ? fmt::format("{} of {}", epoch.skipped_steps, epoch.steps) : "0";
+  }
+
   Table epoch_table() const {
     const std::string monitor = run_.recipe_value("train.monitor", kMainMetric);
     Table table{"Bold: the best epoch." + data_mark(run_),
@@ -205,7 +227,8 @@ class RunReport {
                  {"lr", true},
                  {"seconds", true},
                  {"waiting for data", true},
-                 {"images/s", true}},
+                 {"images/s", true},
+                 {"skipped steps", true}},
                 {},
                 fmt::format("all {} epochs", run_.epochs.size())};
     for (const EpochRecord& epoch : run_.epochs) {
@@ -215,7 +238,7 @@ class RunReport {
       for (const std::string& text : {std::to_string(epoch.epoch), three_digits(epoch.loss), three_digits(epoch.validation_loss),
                                       metric == epoch.metrics.end() ? "–" : three_digits(metric->second), fmt::format("{:.2e}", epoch.lr),
                                       fmt::format("{:.1f}", epoch.seconds), fmt::format("{:.1f} %", 100 * epoch.wait_share),
-                                      fmt::format("{:.1f}", epoch.images_per_second)}) {
+                                      fmt::format("{:.1f}", epoch.images_per_second), skipped_text(epoch)}) {
         row.push_back({text, emphasis});
       }
       table.rows.push_back(std::move(row));

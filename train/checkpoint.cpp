@@ -32,6 +32,7 @@ std::string to_json(const TrainState& state) {
               {"best_value", state.best_value},
               {"epochs_without_better", state.epochs_without_better},
               {"skipped_steps", state.skipped_steps},
+              {"epoch_skipped_steps", state.epoch_skipped_steps},
               {"loss_sum", state.loss_sum},
               {"loss_count", state.loss_count},
               {"ema_updates", state.ema_updates},
@@ -51,6 +52,7 @@ TrainState state_from_json(const std::string& text, const fs::path& file) {
     json.at("best_value").get_to(state.best_value);
     json.at("epochs_without_better").get_to(state.epochs_without_better);
     json.at("skipped_steps").get_to(state.skipped_steps);
+    json.at("epoch_skipped_steps").get_to(state.epoch_skipped_steps);
     json.at("loss_sum").get_to(state.loss_sum);
     json.at("loss_count").get_to(state.loss_count);
     json.at("ema_updates").get_to(state.ema_updates);

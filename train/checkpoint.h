@@ -1,7 +1,7 @@
 // Checkpoints: everything that a training needs to go on as if it had never stopped, and the best weights for use elsewhere.
 //
-//   last.safetensors  "model/<name>", "optimizer/<name>", "ema/<name>"; metadata: format, state (JSON), recipe (YAML), data (JSON),
-//   checksum best.safetensors  plain state-dict names; metadata: format, recipe, data, epoch, metric, value, checksum
+//   last.safetensors  "model/<name>", "optimizer/<name>", "ema/<name>"; metadata: format, state, data (JSON), recipe (YAML), checksum
+//   best.safetensors  plain state-dict names; metadata: format, recipe, data, epoch, metric, value, checksum
 //
 // Both are written beside the target and renamed. The checksum (CRC-32 over metadata, names, types, shapes and bytes) is verified when
 // read, and a file of ours without one is damaged. They hold no time, host or path, so that equal trainings give equal bytes.
@@ -24,8 +24,9 @@ struct TrainState {
   int64_t best_epoch = -1;  ///< from 0; -1: none yet
   double best_value = 0;
   int64_t epochs_without_better = 0;
-  int64_t skipped_steps = 0;  ///< non-finite gradients
-  double loss_sum = 0;        ///< of the running epoch, over samples
+  int64_t skipped_steps = 0;        ///< because a loss or a gradient was not finite
+  int64_t epoch_skipped_steps = 0;  ///< those of the running epoch
+  double loss_sum = 0;              ///< of the running epoch, over samples
   int64_t loss_count = 0;
   int64_t ema_updates = 0;
   std::string schedule = "{}";  ///< Schedule::state()

@@ -52,12 +52,13 @@ void write_epoch_row(const std::filesystem::path& file, const EpochRow& row, con
   if (std::filesystem::exists(file)) table = read_csv(file);
   table.header = {"epoch", "loss", "validation_loss"};
   table.header.insert(table.header.end(), metric_names.begin(), metric_names.end());
-  for (const char* name : {"lr", "seconds", "wait_share", "images_per_second"}) table.header.emplace_back(name);
+  for (const char* name : {"lr", "seconds", "wait_share", "images_per_second", "steps", "skipped_steps"}) table.header.emplace_back(name);
   std::erase_if(table.rows, [&row](const auto& cells) { return std::atoll(cells.at(0).c_str()) >= row.epoch; });
 
   std::vector<std::string> cells{std::to_string(row.epoch), csv_number(row.loss), csv_number(row.validation_loss)};
   for (const std::string& name : metric_names) cells.push_back(metric_of(row, name));
   for (const double value : {row.lr, row.seconds, row.wait_share, row.images_per_second}) cells.push_back(csv_number(value));
+  for (const int64_t value : {row.steps, row.skipped_steps}) cells.push_back(std::to_string(value));
   table.rows.push_back(std::move(cells));
   write_file_atomically(file, to_csv(table));
 }

@@ -49,6 +49,8 @@ struct EpochRow {
   double seconds = 0;
   double wait_share = 0;  ///< part of the time spent waiting for data
   double images_per_second = 0;
+  int64_t steps = 0;          ///< of the optimizer, tried
+  int64_t skipped_steps = 0;  ///< of these, because a loss or a gradient was not finite
 };
 
 /// Appends a row, writing the header first where the file is new. Rows of epochs ≥ `row.epoch` (an interrupted try) are replaced.

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -42,6 +43,7 @@ struct EpochStatistics {
   double seconds = 0;
   double wait_seconds = 0;
   int64_t samples = 0;
+  int64_t skipped_steps = 0;
 };
 
 struct Validation {
@@ -49,6 +51,26 @@ struct Validation {
   std::vector<std::pair<std::string, double>> metrics;
   double monitored = std::numeric_limits<double>::quiet_NaN();
 };
+
+/// "" or the name of the first tensor that holds an infinity or NaN.
+std::string find_non_finite(const NamedTensors& tensors) {
+  const c10::NoGradGuard no_gradients;
+  for (const auto& [name, tensor] : tensors) {
+    if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>()) return name;
+  }
+  return "";
+}
+
+std::vector<at::Tensor> tensors_of(const NamedTensors& named) {
+  std::vector<at::Tensor> tensors;
+  tensors.reserve(named.size());
+  for (const auto& [name, tensor] : named) tensors.push_back(tensor);
+  return tensors;
+}
+
+void copy_all(const std::vector<at::Tensor>& from, const std::vector<at::Tensor>& to) {
+  if (!from.empty()) at::_foreach_copy_(to, from);  // which refuses an empty list
+}
 
 /// One training from start to end; its members are the parts that a recipe makes.
 class Session {
@@ -69,6 +91,8 @@ class Session {
     task_ = make_task(recipe_, network_->info().classes);
     loss_ = make_loss(recipe_);
     optimizer_ = make_optimizer(recipe_, *network_);
+    buffers_ = tensors_of(network_->named_buffers());
+    for (const at::Tensor& buffer : buffers_) buffers_before_.push_back(buffer.clone());
     loader_ = make_training_loader(recipe_, dataset_, slot_allocator(settings_.device));
     validation_loader_ = make_evaluation_loader(recipe_, dataset_, validation_cases(), slot_allocator(settings_.device));
     schedule_ = make_schedule(recipe_, steps_per_epoch(), optimizer_->default_lr());
@@ -84,6 +108,7 @@ class Session {
       const EpochStatistics statistics = train_epoch();
       total_wait_ += statistics.wait_seconds;
       if (interrupted()) {
+        require_finite_weights();
         save_last();
         return finish(result, start, false);
       }
@@ -140,6 +165,7 @@ class Session {
     models::load_state(*network_, checkpoint.model, source);
     optimizer_->load_state(checkpoint.optimizer, source);
     state_ = checkpoint.state;
+    saved_step_ = state_.step;
     schedule_->load_state(state_.schedule);
     scaler_.load_state(state_.scaler);
     if (ema_) ema_->load(checkpoint.ema, state_.ema_updates);
@@ -207,12 +233,14 @@ class Session {
       bar.update(state_.batch, fmt::format("loss {:.3f}  wait {:.0f} %", mean_loss(), 100 * waited / std::max(elapsed, 1e-9)));
     }
     statistics.loss = mean_loss();
+    statistics.skipped_steps = state_.epoch_skipped_steps;
     statistics.seconds = seconds_since(start);
     statistics.wait_seconds = loader_->wait_seconds() - wait_before;
     return statistics;
   }
 
-  double mean_loss() const { return state_.loss_count ? state_.loss_sum / static_cast<double>(state_.loss_count) : 0; }
+  /// Of the batches whose loss was finite; NaN when there was none.
+  double mean_loss() const { return state_.loss_sum / static_cast<double>(state_.loss_count); }
 
   bool at_step_boundary() const { return state_.batch % recipe_.train.accumulate == 0; }
 
@@ -230,6 +258,7 @@ class Session {
       if (is_first) {
         optimizer_->zero_grad();
         group_is_finite_ = true;
+        copy_all(buffers_, buffers_before_);
       }
       forward_backward(batch, 1.0 / static_cast<double>(group));
       if (is_last) take_step();
@@ -260,28 +289,34 @@ class Session {
   void take_step() {
     const double lr = optimizer_->default_lr() * schedule_->factor(state_.step);
     optimizer_->set_momentum(schedule_->momentum(state_.step));
-    if (gradients_are_usable()) {
-      clip_gradients();
+    if (prepare_gradients()) {
       optimizer_->step(lr);
       if (ema_) ema_->update(network_->state_dict());
     } else {
-      ++state_.skipped_steps;
+      skip_step();
     }
     ++state_.step;
     if (settings_.on_step) settings_.on_step(state_.step);
   }
 
-  /// A finite loss has finite float32 and bf16 gradients but for overflow; fp16 must look at the gradients themselves.
-  bool gradients_are_usable() {
-    if (precision_ == Precision::fp16) return scaler_.unscale(*optimizer_);
-    return group_is_finite_;
+  /// Unscales and clips. False: not finite, the step must be skipped. Without a norm that is computed anyway, float32 and bf16 go by the
+  /// loss; what slips through is found in the weights after the epoch. fp16 must look at the gradients themselves.
+  bool prepare_gradients() {
+    const bool usable = precision_ == Precision::fp16 ? scaler_.unscale(*optimizer_) : group_is_finite_;
+    if (!usable) return false;
+    if (recipe_.optim.clip_value > 0) optimizer_->clamp_gradients(recipe_.optim.clip_value);
+    if (recipe_.optim.clip_norm <= 0) return true;
+    const double norm = optimizer_->gradient_norm();
+    if (!std::isfinite(norm)) return false;
+    if (norm > recipe_.optim.clip_norm) optimizer_->scale_gradients(recipe_.optim.clip_norm / norm);
+    return true;
   }
 
-  void clip_gradients() {
-    if (recipe_.optim.clip_value > 0) optimizer_->clamp_gradients(recipe_.optim.clip_value);
-    if (recipe_.optim.clip_norm <= 0) return;
-    const double norm = optimizer_->gradient_norm();
-    if (norm > recipe_.optim.clip_norm) optimizer_->scale_gradients(recipe_.optim.clip_norm / norm);
+  /// As if its batches had not been: batch norm has already taken them in.
+  void skip_step() {
+    copy_all(buffers_before_, buffers_);
+    ++state_.skipped_steps;
+    ++state_.epoch_skipped_steps;
   }
 
   [[noreturn]] void rethrow_out_of_memory(const c10::Error& error, const datasets::Batch& batch) const {
@@ -295,10 +330,8 @@ class Session {
   // ---- after an epoch ----
 
   void finish_epoch(const EpochStatistics& statistics) {
-    if (state_.loss_count == 0) {
-      throw_run_error(
-          fmt::format("the loss was not finite in any batch of epoch {}: lower optim.lr or set optim.clip_norm", state_.epoch + 1));
-    }
+    if (state_.loss_count == 0) throw_diverged("the loss was not finite in any batch");
+    require_finite_weights();
     const int64_t epoch = state_.epoch;
     const bool is_due = (epoch + 1) % recipe_.train.validate_every == 0 || epoch + 1 == epochs();
     Validation validation;
@@ -310,9 +343,24 @@ class Session {
     state_.batch = 0;
     state_.loss_sum = 0;
     state_.loss_count = 0;
+    state_.epoch_skipped_steps = 0;
     if (is_better) save_best(validation.monitored);
     record(epoch, statistics, validation, lr);
     if ((epoch + 1) % recipe_.train.checkpoint_every == 0 || state_.epoch == epochs() || must_stop_early()) save_last();
+  }
+
+  [[noreturn]] void throw_diverged(const std::string& what) const {
+    const std::string kept = saved_step_ ? fmt::format("the last good checkpoint is {} (step {})", folder_.last().string(), *saved_step_)
+                                         : "no checkpoint was saved before";
+    throw_run_error(fmt::format("epoch {}: {}: lower optim.lr ({:g}) or set optim.clip_norm; {}", state_.epoch + 1, what,
+                                optimizer_->default_lr(), kept));
+  }
+
+  /// Weights that are not finite never come back, so that they must not replace a checkpoint.
+  void require_finite_weights() const {
+    std::string name = find_non_finite(network_->state_dict());
+    if (name.empty() && ema_) name = find_non_finite(ema_->averaged());
+    if (!name.empty()) throw_diverged("the weights are not finite (" + name + ")");
   }
 
   Validation validate() {
@@ -375,6 +423,7 @@ class Session {
     checkpoint.recipe = larmor::to_yaml(portable_config(recipe_));
     checkpoint.data = record_;
     save_checkpoint(folder_.last(), checkpoint);
+    saved_step_ = state_.step;
   }
 
   void record(int64_t epoch, const EpochStatistics& statistics, const Validation& validation, double lr) {
@@ -385,7 +434,9 @@ class Session {
                  lr,
                  statistics.seconds,
                  statistics.wait_seconds / std::max(statistics.seconds, 1e-9),
-                 static_cast<double>(statistics.samples) / statistics.seconds};
+                 static_cast<double>(statistics.samples) / statistics.seconds,
+                 steps_per_epoch(),
+                 statistics.skipped_steps};
     write_epoch_row(folder_.metrics(), row, task_->metric_names());
     Json metrics = Json::object();
     std::vector<std::pair<std::string, double>> scalars{{"loss/train", row.loss}, {"lr", lr}, {"data/wait_share", row.wait_share}};
@@ -403,7 +454,8 @@ class Session {
                           {"seconds", row.seconds},
                           {"wait_share", row.wait_share},
                           {"images_per_s", row.images_per_second},
-                          {"skipped_steps", state_.skipped_steps}});
+                          {"steps", row.steps},
+                          {"skipped_steps", row.skipped_steps}});
     say(epoch_line(row, validation));
   }
 
@@ -413,7 +465,9 @@ class Session {
       line += fmt::format("   val loss {:.3f}   val {} {:.3f}", validation.loss, recipe_.train.monitor, validation.monitored);
       if (state_.best_epoch >= 0) line += fmt::format("   best {:.3f} @{}", state_.best_value, state_.best_epoch + 1);
     }
-    return line + fmt::format("   lr {:.2e}   {:.1f} s", row.lr, row.seconds);
+    line += fmt::format("   lr {:.2e}   {:.1f} s", row.lr, row.seconds);
+    if (row.skipped_steps > 0) line += fmt::format("   {} of {} steps skipped (loss or gradient not finite)", row.skipped_steps, row.steps);
+    return line;
   }
 
   TrainResult finish(TrainResult result, Clock::time_point start, bool finished) {
@@ -452,6 +506,8 @@ class Session {
   std::unique_ptr<TensorBoardWriter> tensorboard_;
   TrainState state_;
   std::string start_weights_;
+  std::vector<at::Tensor> buffers_, buffers_before_;  // of the network, now and before the step in hand
+  std::optional<int64_t> saved_step_;                 // of checkpoints/last
   bool group_is_finite_ = true;
   double total_wait_ = 0;
   int64_t validations_ = 0;

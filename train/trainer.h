@@ -41,7 +41,7 @@ struct TrainResult {
 
 /// Trains. Error (usage): the folder holds a run and neither resume nor overwrite is set; resume with a recipe that differs (each
 /// difference told). Error (data): torn checkpoint, resume on other data. Error (run): another process trains in the folder, disk full,
-/// loss not finite for a whole epoch, out of memory.
+/// loss not finite for a whole epoch, weights not finite (`last` then stays as it was), out of memory.
 TrainResult train(const Recipe& recipe, const RunFolder& folder, const TrainerSettings& settings);
 
 }  // namespace larmor::train

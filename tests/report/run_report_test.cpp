@@ -74,6 +74,20 @@ TEST_F(RunReportTest, PhantomRunsSaySoOnTopAndAtEveryTable) {
   EXPECT_TRUE(contains(markdown_, "(phantom)"));
 }
 
+TEST_F(RunReportTest, SkippedStepsAreToldOnTop) {
+  const std::string told = "Skipped steps: in 4 of 45 steps the loss or a gradient was not finite (epoch 2).";
+  write({.skipped_steps = 4});
+  expect_both(told);
+  EXPECT_TRUE(contains(markdown_, "| 3.5 | 0 |"));
+  EXPECT_TRUE(contains(markdown_, "**4 of 15**"));
+  write({});
+  EXPECT_FALSE(contains(markdown_, "Skipped steps:"));
+  write_text(folder_ / "metrics.csv",
+             "epoch,loss,validation_loss,dice_patients,lr,seconds,wait_share,images_per_second\n1,0.5,0.5,1,1,1,0,1\n");
+  report();
+  EXPECT_TRUE(contains(markdown_, "| 1.0 | – |"));  // a file that does not tell
+}
+
 TEST_F(RunReportTest, ShowsOverlaysInThePage) {
   write({});
   EXPECT_TRUE(contains(html_, "src=\"data:image/png;base64,iVBORw0KGgo"));

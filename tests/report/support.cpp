@@ -40,9 +40,10 @@ std::string log_of(const FakeRun& run) {
 }
 
 std::string metrics_of(const FakeRun& run) {
-  std::string text = "epoch,loss,validation_loss,dice_patients,dice_pooled,lr,seconds,wait_share,images_per_second\n";
+  std::string text = "epoch,loss,validation_loss,dice_patients,dice_pooled,lr,seconds,wait_share,images_per_second,steps,skipped_steps\n";
   for (size_t i = 0; i < run.curve.size(); ++i) {
-    text += fmt::format("{},{},{},{},{},0.002,20,0.02,3.5\n", i + 1, 0.9 - 0.1 * static_cast<double>(i), 0.8, run.curve[i], run.curve[i]);
+    text += fmt::format("{},{},{},{},{},0.002,20,0.02,3.5,15,{}\n", i + 1, 0.9 - 0.1 * static_cast<double>(i), 0.8, run.curve[i],
+                        run.curve[i], i == 1 ? run.skipped_steps : 0);
   }
   return text;
 }

@@ -19,6 +19,7 @@ struct FakeRun {
   bool is_finished = true;
   bool is_evaluated = true;
   int64_t missed = 0;
+  int64_t skipped_steps = 0;  ///< in epoch 2
   std::string fingerprint = "0123abcd";
 };
 void write_fake_run(const std::filesystem::path& folder, const FakeRun& run);

@@ -18,13 +18,13 @@ TEST(RunFolder, DefaultPlaceComesFromRecipeAndSeed) {
 TEST(RunFolder, EpochRowsReplaceThoseOfAnInterruptedTry) {
   const auto file = testing::make_temporary_folder("run") / "metrics.csv";
   const std::vector<std::string> names{"dice_patients"};
-  write_epoch_row(file, {1, 0.5, 0.6, {{"dice_patients", 0.25}}, 0.001, 2, 0.125, 10}, names);
-  write_epoch_row(file, {2, 0.4, std::numeric_limits<double>::quiet_NaN(), {}, 0.001, 2, 0, 10}, names);
-  write_epoch_row(file, {2, 0.375, 0.5, {{"dice_patients", 0.5}}, 0.001, 2, 0, 10}, names);
+  write_epoch_row(file, {1, 0.5, 0.6, {{"dice_patients", 0.25}}, 0.001, 2, 0.125, 10, 4, 1}, names);
+  write_epoch_row(file, {2, 0.4, std::numeric_limits<double>::quiet_NaN(), {}, 0.001, 2, 0, 10, 4, 0}, names);
+  write_epoch_row(file, {2, 0.375, 0.5, {{"dice_patients", 0.5}}, 0.001, 2, 0, 10, 4, 0}, names);
   EXPECT_EQ(read_file(file),
-            "epoch,loss,validation_loss,dice_patients,lr,seconds,wait_share,images_per_second\n"
-            "1,0.5,0.6,0.25,0.001,2,0.125,10\n"
-            "2,0.375,0.5,0.5,0.001,2,0,10\n");
+            "epoch,loss,validation_loss,dice_patients,lr,seconds,wait_share,images_per_second,steps,skipped_steps\n"
+            "1,0.5,0.6,0.25,0.001,2,0.125,10,4,1\n"
+            "2,0.375,0.5,0.5,0.001,2,0,10,4,0\n");
 }
 
 }  // namespace
