@@ -396,7 +396,7 @@ OptionTable options_of(SegmentationOptions& options) {
   table.add("threshold", options.threshold, "one class: probability at or above is inside", between(0, 1));
   table.add("largest_component", options.largest_component, "keep the largest face-connected 3-D component of a patient's mask");
   table.add("lateral", options.lateral, "a class means left or right: mirrored views are refused");
-  table.add("bootstrap", options.bootstrap, "resamples of the confidence intervals over patients", at_least(1));
+  table.add("bootstrap", options.bootstrap, "resamples of the confidence intervals over patients", between(1, 1000000));
   return table;
 }
 

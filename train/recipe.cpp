@@ -15,6 +15,11 @@ namespace larmor::train {
 
 namespace {
 
+// What goes into products and sums of int64 stays far from their end.
+constexpr double kLargestSize = 16384, kLargestBatch = 65536, kMostBatchesAhead = 1024;
+constexpr double kLargestCacheMib = 16777216;  // 16 TiB
+constexpr double kLargestCount = 1000000;
+
 /// A section of the recipe: its own keys and, where it names a component, the place of that component's options.
 struct Section {
   std::string name;
@@ -26,12 +31,12 @@ OptionTable options_of(DataOptions& o) {
   OptionTable table;
   table.add("source", o.source, "where cases come from; see `larmor list sources`")
       .add_table("split", datasets::options_of(o.split), "which subjects train, validate, test")
-      .add("size", o.size, "side of the square input in pixels; slices are padded to square, then resized", at_least(16))
-      .add("batch", o.batch, "samples per training batch", at_least(1))
-      .add("evaluation_batch", o.evaluation_batch, "samples per batch in validation and evaluation", at_least(1))
+      .add("size", o.size, "side of the square input in pixels; slices are padded to square, then resized", between(16, kLargestSize))
+      .add("batch", o.batch, "samples per training batch", between(1, kLargestBatch))
+      .add("evaluation_batch", o.evaluation_batch, "samples per batch in validation and evaluation", between(1, kLargestBatch))
       .add("workers", o.workers, "loader threads; results do not depend on it", between(1, 256))
-      .add("prefetch", o.prefetch, "batches made ahead", at_least(1))
-      .add("cache_mib", o.cache_mib, "memory for decoded cases in MiB", at_least(0))
+      .add("prefetch", o.prefetch, "batches made ahead", between(1, kMostBatchesAhead))
+      .add("cache_mib", o.cache_mib, "memory for decoded cases in MiB", between(0, kLargestCacheMib))
       .add("sampling", o.sampling, "how training cases are drawn", {"uniform", "balanced", "weighted"})
       .add("positive_share", o.positive_share, "balanced sampling: part of the cases that show the label", between(0, 1))
       .add("drop_last", o.drop_last, "leave out a last training batch that is not full")
@@ -67,9 +72,9 @@ OptionTable schedule_table(OptimOptions& o) {
 
 OptionTable options_of(TrainOptions& o) {
   OptionTable table;
-  table.add("epochs", o.epochs, "passes over the training cases", at_least(1))
+  table.add("epochs", o.epochs, "passes over the training cases", between(1, kLargestCount))
       .add("seed", o.seed, "keys every random number of the run", at_least(0))
-      .add("accumulate", o.accumulate, "batches per optimizer step", at_least(1))
+      .add("accumulate", o.accumulate, "batches per optimizer step", between(1, kLargestCount))
       .add("monitor", o.monitor, "validation metric that decides which epoch is best")
       .add("mode", o.mode, "whether more or less of it is better", {"max", "min"})
       .add("early_stop", o.early_stop, "epochs without a better value before stopping; 0: off", at_least(0))

@@ -36,7 +36,7 @@ class CosineSchedule : public TimedSchedule {
 OptionTable options_of(CosineOptions& options) {
   OptionTable table;
   table.add("restart", options.restart, "length of the first of several curves; 0: one over the whole time", at_least(0));
-  table.add("restart_mult", options.restart_mult, "each further curve is so many times as long", at_least(1));
+  table.add("restart_mult", options.restart_mult, "each further curve is so many times as long", between(1, 1000));
   add_floor_options(table, options.floor);
   add_time_options(table, options.time);
   return table;

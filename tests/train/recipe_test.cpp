@@ -137,5 +137,20 @@ TEST_F(RecipeTest, EveryMistakeIsToldAtOnce) {
                                   file));
 }
 
+// What is multiplied or allocated has an upper end; a product that overflows would be silent.
+TEST_F(RecipeTest, CountsHaveAnUpperEnd) {
+  const fs::path file = write("a.yaml", "{}\n");
+  const std::string largest = "9223372036854775807";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"train.epochs", "[1, 1000000]"},   {"train.accumulate", "[1, 1000000]"},    {"data.size", "[16, 16384]"},
+      {"data.batch", "[1, 65536]"},       {"data.evaluation_batch", "[1, 65536]"}, {"data.prefetch", "[1, 1024]"},
+      {"task.bootstrap", "[1, 1000000]"}, {"data.cache_mib", "[0, 16777216]"}};
+  for (const auto& [key, allowed] : cases) {
+    EXPECT_EQ(message_of(file, {key + "=" + largest}), "command line: " + key + ": " + largest + " is not allowed; must be in " + allowed);
+  }
+  EXPECT_EQ(message_of(file, {"optim.schedule={name: cosine, restart: 1, restart_mult: " + largest + "}"}),
+            "command line: optim.schedule.restart_mult: " + largest + " is not allowed; must be in [1, 1000]");
+}
+
 }  // namespace
 }  // namespace larmor::train
