@@ -13,6 +13,8 @@ namespace larmor::cli {
 
 namespace {
 
+constexpr int64_t kMostThreads = 4096;
+
 /// Cores, not hyper-threads: two threads on one core's vector units slow convolutions down.
 int64_t physical_cores() {
   std::ifstream info("/proc/cpuinfo");
@@ -37,7 +39,9 @@ void use_device(const std::string& device) {
 }
 
 int64_t use_threads(int64_t threads) {
-  if (threads < 0) throw_usage_error("--threads: " + std::to_string(threads) + " is not allowed; must be >= 0");
+  if (threads < 0 || threads > kMostThreads) {
+    throw_usage_error("--threads: " + std::to_string(threads) + " is not allowed; must be in [0, " + std::to_string(kMostThreads) + "]");
+  }
   const int64_t count = threads == 0 ? physical_cores() : threads;
   at::set_num_threads(static_cast<int>(count));
   return count;

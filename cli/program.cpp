@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -17,6 +19,13 @@
 namespace larmor::cli {
 
 namespace {
+
+/// CLI11 takes the largest number for one that is too large.
+std::string check_integer(const std::string& text) {
+  errno = 0;
+  std::strtoll(text.c_str(), nullptr, 0);
+  return errno == ERANGE ? in_quotes(text) + " is out of range for an integer" : "";
+}
 
 /// Forwards declarations to one CLI11 subcommand.
 class CliArguments : public Arguments {
@@ -32,7 +41,7 @@ class CliArguments : public Arguments {
     app_.add_option(names, target, help)->capture_default_str();
   }
   void option(const std::string& names, int64_t& target, const std::string& help) override {
-    app_.add_option(names, target, help)->capture_default_str();
+    app_.add_option(names, target, help)->check(check_integer)->capture_default_str();
   }
   void option(const std::string& names, double& target, const std::string& help) override {
     app_.add_option(names, target, help)->capture_default_str();
@@ -54,8 +63,8 @@ class CliArguments : public Arguments {
 
 void add_global_options(CLI::App& app, GlobalOptions& global) {
   app.add_option("--device", global.device, "cpu, cuda or cuda:<index>")->capture_default_str();
-  app.add_option("--threads", global.threads, "compute threads; 0: one per core")->capture_default_str();
-  app.add_option("--seed", global.seed, "random seed");
+  app.add_option("--threads", global.threads, "compute threads; 0: one per core")->check(check_integer)->capture_default_str();
+  app.add_option("--seed", global.seed, "random seed")->check(check_integer);
   app.add_flag("--quiet", global.quiet, "no progress, errors only");
   app.add_flag("--json", global.json, "results as JSON on stdout");
 }

@@ -24,7 +24,23 @@ TEST_F(ProgramError, UnknownKey) {
 
 TEST_F(ProgramError, WrongType) { expect(train({"data.batch=eight"}), 2, "command line: data.batch: 'eight' is not an integer"); }
 
-TEST_F(ProgramError, WrongValue) { expect(train({"data.batch=0"}), 2, "command line: data.batch: 0 is not allowed; must be >= 1"); }
+TEST_F(ProgramError, WrongValue) {
+  expect(train({"data.batch=0"}), 2, "command line: data.batch: 0 is not allowed; must be in [1, 65536]");
+}
+
+TEST_F(ProgramError, NumberThatNoIntegerHolds) {
+  const std::string large = "99999999999999999999", what = "' is out of range for an integer";
+  for (const std::string option : {"--seed", "--threads"}) {
+    for (const std::string& number : {large, "-" + large}) {
+      expect(larmor({"train", "a.yaml", option, number}), 2, "larmor train: " + option + ": '" + number + what + " (larmor help train)");
+    }
+  }
+  expect(larmor({"train", "a.yaml", "--threads", "9223372036854775807"}), 2,
+         "--threads: 9223372036854775807 is not allowed; must be in [0, 4096]");
+  expect(train({"train.seed=" + large}), 2, "command line: train.seed: '" + large + what);
+  expect(larmor({"phantom", "lgg", "run", "--patients", large}), 2,
+         "larmor phantom: --patients: '" + large + what + " (larmor help phantom)");
+}
 
 TEST_F(ProgramError, BareNumberIsNoRange) {
   expect(train({"data.augment.rotate_deg=15"}), 2, "command line: data.augment.rotate_deg: '15' is not a range; write [min, max]");
@@ -47,7 +63,7 @@ TEST_F(ProgramError, UnknownLoss) {
 
 TEST_F(ProgramError, EveryMistakeAtOnce) {
   expect(train({"data.batch=0", "optim.name=adan2"}), 2,
-         "command line: data.batch: 0 is not allowed; must be >= 1\n"
+         "command line: data.batch: 0 is not allowed; must be in [1, 65536]\n"
          "command line: optim.name: unknown optimizer 'adan2'; nearest: 'adan' (larmor list optimizers)");
 }
 
