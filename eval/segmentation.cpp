@@ -301,7 +301,7 @@ class SegmentationEvaluator final : public Evaluator {
     if (expected != cases_.end() && static_cast<int64_t>(held.size()) == expected->second) score_volume(volume);
   }
 
-  void score_volume(Volume volume) {
+  void score_volume(const Volume& volume) {
     std::vector<Held> held = std::move(held_.at(volume));
     held_.erase(volume);
     std::sort(held.begin(), held.end(), [](const Held& a, const Held& b) { return a.slice.key < b.slice.key; });

@@ -24,6 +24,8 @@ struct GzipReader::State {
     if (inflateInit2(&stream, kGzipWindow) != Z_OK) throw std::bad_alloc();
   }
   ~State() { inflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   bool feed() {
     if (stream.avail_in > 0) return true;
@@ -87,6 +89,8 @@ struct GzipWriter::State {
     if (deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
   }
   ~State() { deflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   /// Packs what the stream was given and passes it on.
   void pump(int flush) {

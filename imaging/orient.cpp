@@ -8,7 +8,9 @@ namespace larmor::imaging {
 
 namespace {
 
-double direction_at(const Geometry& geometry, int row, int column) { return geometry.direction[static_cast<size_t>(3 * row + column)]; }
+double direction_at(const Geometry& geometry, int row, int column) {
+  return geometry.direction[static_cast<size_t>(row) * 3 + static_cast<size_t>(column)];
+}
 
 AxisOrder inverse_of(const AxisOrder& order) {
   AxisOrder inverse;

@@ -23,7 +23,7 @@ void widen(const std::vector<std::byte>& from, Image& to) {
   for (int64_t i = 0; i < to.elements(); ++i) {
     From value;
     std::memcpy(&value, from.data() + static_cast<size_t>(i) * sizeof(From), sizeof(From));
-    target[i] = static_cast<To>(value);
+    target[i] = static_cast<To>(value);  // NOLINT(bugprone-signed-char-misuse): numbers, not text
   }
 }
 

@@ -30,7 +30,7 @@ class CrossEntropy final : public Loss {
   at::Tensor of_labels(const Pixels& pixels, const at::Tensor& weight) const {
     at::Tensor labels = pixels.labels;
     if (pixels.counted.defined()) labels = labels.masked_fill(pixels.counted.squeeze(1) == 0, kNoLabel);
-    const at::Tensor sum = at::cross_entropy_loss(pixels.logits, labels, weight, at::Reduction::Sum, kNoLabel, options_.label_smoothing);
+    at::Tensor sum = at::cross_entropy_loss(pixels.logits, labels, weight, at::Reduction::Sum, kNoLabel, options_.label_smoothing);
     if (options_.reduction == "sum") return sum;
     const double all = static_cast<double>(std::max<int64_t>(labels.numel(), 1));
     if (options_.ignore_average == "smp" || !(weight.defined() || pixels.counted.defined())) return sum / all;

@@ -93,7 +93,7 @@ at::Tensor zero_ignored(const at::Tensor& per_pixel, const Pixels& pixels) {
 }
 
 at::Tensor reduce_pixels(const at::Tensor& per_pixel, const Pixels& pixels, const std::string& reduction, bool over_all) {
-  const at::Tensor sum = zero_ignored(per_pixel, pixels).sum();
+  at::Tensor sum = zero_ignored(per_pixel, pixels).sum();
   if (reduction == "sum") return sum;
   if (over_all || !pixels.counted.defined()) return sum / static_cast<double>(std::max<int64_t>(per_pixel.numel(), 1));
   return sum / pixels.counted.expand_as(per_pixel).sum().clamp_min(1);

@@ -89,7 +89,7 @@ at::Tensor channel_means(const at::Tensor& x) {
   return means.div_(static_cast<double>(shape.pixels));
 }
 
-void gate_add_relu_(at::Tensor& x, const at::Tensor& gate, const at::Tensor& shortcut) {
+void gate_add_relu_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& shortcut) {
   const Shape shape = shape_of(x);
   LARMOR_ASSERT(shortcut.sizes() == x.sizes() && shortcut.is_contiguous(at::MemoryFormat::ChannelsLast));
   LARMOR_ASSERT(gate.is_contiguous() && gate.numel() == shape.images * shape.channels);

@@ -10,7 +10,7 @@ namespace larmor::models::loops {
 /// Mean over the pixels of each image: N x C.
 at::Tensor channel_means(const at::Tensor& x);
 /// x = relu(x * gate + shortcut) in place; gate N x C.
-void gate_add_relu_(at::Tensor& x, const at::Tensor& gate, const at::Tensor& shortcut);
+void gate_add_relu_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& shortcut);
 /// Maximum of 3 x 3 windows, stride 2, no padding, size rounded up (H and W even).
 at::Tensor max_pool_3x3_stride_2(const at::Tensor& x);
 

@@ -53,7 +53,7 @@ const std::optional<Operators>& operators() {
 /// Height and width get the same number.
 struct Pair {
   explicit Pair(int64_t value) : values{value, value} {}
-  operator at::IntArrayRef() const { return values; }
+  operator at::IntArrayRef() const { return values; }  // NOLINT(google-explicit-constructor): stands for one
   std::array<int64_t, 2> values;
 };
 

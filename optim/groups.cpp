@@ -60,6 +60,7 @@ std::vector<ParameterGroup> make_groups(const NamedTensors& parameters, const st
   check_patterns(parameters, rules);
   const std::set<std::string> norms = norm_names(parameters);
   std::vector<ParameterGroup> groups;
+  groups.reserve(rules.size() + 1);
   for (const GroupRule& rule : rules) groups.push_back({{}, rule.lr_factor, rule.weight_decay});
   groups.emplace_back();
   for (const auto& [name, tensor] : parameters) {

@@ -147,7 +147,7 @@ void add_slow_weight_options(OptionTable& table, SlowWeightOptions& options) {
 std::unique_ptr<Optimizer> add_slow_weights(std::unique_ptr<Optimizer> inner, const SlowWeightOptions& options) {
   auto* const flat = dynamic_cast<FlatOptimizer*>(inner.get());
   if (flat == nullptr) throw_usage_error("this optimizer keeps slow weights already; lookahead needs one that does not");
-  inner.release();
+  static_cast<void>(inner.release());  // flat owns it now
   return std::make_unique<SlowWeightOptimizer>(std::unique_ptr<FlatOptimizer>(flat), options);
 }
 

@@ -113,7 +113,7 @@ struct HtmlWriter {
 // ------------------------------------------------------------------ Markdown
 
 std::string markdown_cell(const Cell& cell) {
-  const std::string text = escape_markdown(cell.text);
+  std::string text = escape_markdown(cell.text);
   if (text.empty() || cell.emphasis == Emphasis::none) return text;
   return cell.emphasis == Emphasis::strong ? "**" + text + "**" : "*" + text + "*";
 }

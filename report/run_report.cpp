@@ -398,7 +398,7 @@ class RunReport {
 
   static void collect_leaves(const ConfigNode& node, const std::string& path, Leaves& leaves) {
     if (node.is_map() && !node.entries.empty()) {
-      for (const auto& [key, value] : node.entries) collect_leaves(value, path.empty() ? key : path + "." + key, leaves);
+      for (const auto& [key, value] : node.entries) collect_leaves(value, path.empty() ? key : fmt::format("{}.{}", path, key), leaves);
       return;
     }
     std::string text = node.is_scalar() ? node.scalar : to_yaml(node);

@@ -77,7 +77,7 @@ void check_row(const TableSpec& spec, const TableRow& row, const Place& place, c
   for (const auto& [column, value] : row.published) {
     const auto& columns = spec.published_columns;
     if (std::find(columns.begin(), columns.end(), column) != columns.end()) continue;
-    problems.add(place, key + "published." + column, fmt::format("not in published.columns: {}", fmt::join(columns, ", ")));
+    problems.add(place, fmt::format("{}published.{}", key, column), fmt::format("not in published.columns: {}", fmt::join(columns, ", ")));
   }
 }
 
@@ -299,9 +299,9 @@ void describe_data(const std::vector<std::vector<CountedRun>>& runs, TableResult
   table.split = joined(splits);
   table.threshold = thresholds.size() == 1 ? *thresholds.begin() : kNone;
   table.patients = static_cast<int64_t>(patients.size());
-  if (fingerprints.size() > 1) table.notes.push_back("The runs saw different data (their fingerprints differ).");
-  if (splits.size() > 1) table.notes.push_back("The runs were scored on different sides of their splits.");
-  if (thresholds.size() > 1) table.notes.push_back("The runs were scored with different thresholds.");
+  if (fingerprints.size() > 1) table.notes.emplace_back("The runs saw different data (their fingerprints differ).");
+  if (splits.size() > 1) table.notes.emplace_back("The runs were scored on different sides of their splits.");
+  if (thresholds.size() > 1) table.notes.emplace_back("The runs were scored with different thresholds.");
   for (size_t i = 0; i < table.rows.size(); ++i) {
     if (table.rows[i].seeds.empty() || table.rows[i].patients.size() == patients.size()) continue;
     table.notes.push_back(

@@ -55,7 +55,7 @@ class SEModule : public Module {
   /// The same in two passes over memory, for prepared inference.
   at::Tensor forward_fast(at::Tensor x, const at::Tensor& shortcut) const {
     const at::Tensor means = loops::channel_means(x);
-    loops::gate_add_relu_(x, gate_of(means.view({x.size(0), x.size(1), 1, 1})), shortcut);
+    loops::gate_add_relu_in_place(x, gate_of(means.view({x.size(0), x.size(1), 1, 1})), shortcut);
     return x;
   }
 

@@ -78,7 +78,7 @@ void require_complete(const LoadReport& report, const std::string& source, const
 
 void apply(const Matching& matching) {
   const at::NoGradGuard no_grad;
-  for (auto [target, value] : matching.copies) target.copy_(value);
+  for (const auto& [target, value] : matching.copies) target.copy_(value);
   for (at::Tensor counter : matching.counters) counter.zero_();
 }
 

@@ -109,7 +109,7 @@ const Counterpart& counterpart_of(const std::string& architecture) {
 }
 
 json read_config(const fs::path& file) {
-  const json config = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  json config = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
   if (config.is_discarded()) throw_data_error(file.string() + ": not JSON");
   if (!config.is_object()) throw_data_error(file.string() + ": not a JSON object");
   return config;

@@ -12,7 +12,10 @@ class StepSchedule : public TimedSchedule {
       : TimedSchedule(options.time, context), size_(options.size), gamma_(options.gamma) {}
 
  protected:
-  double shape(int64_t t, int64_t) const override { return std::pow(gamma_, static_cast<double>(t / size_)); }
+  double shape(int64_t t, int64_t) const override {
+    const int64_t steps = t / size_;
+    return std::pow(gamma_, static_cast<double>(steps));
+  }
 
  private:
   int64_t size_;

@@ -38,7 +38,7 @@ TEST_P(Threads, GateAddRelu) {
   at::Tensor x = make_map("x");
   const at::Tensor shortcut = make_map("shortcut"), gate = filled("gate", {3, 21});
   const at::Tensor expected = at::relu(x * gate.view({3, 21, 1, 1}) + shortcut);
-  loops::gate_add_relu_(x, gate, shortcut);
+  loops::gate_add_relu_in_place(x, gate, shortcut);
   EXPECT_TRUE(at::equal(x, expected));
 }
 
@@ -56,7 +56,7 @@ TEST(Loops, NotANumberIsNotHidden) {
   const at::Tensor pooled = loops::max_pool_3x3_stride_2(x), expected = at::max_pool2d(x, 3, 2, 0, 1, true);
   EXPECT_TRUE(at::equal(pooled.isnan(), expected.isnan()));
   EXPECT_TRUE(loops::channel_means(x)[1][2].isnan().item<bool>());
-  loops::gate_add_relu_(x, at::ones({3, 21}), at::zeros_like(x));
+  loops::gate_add_relu_in_place(x, at::ones({3, 21}), at::zeros_like(x));
   EXPECT_TRUE(x[1][2][5][7].isnan().item<bool>());
 }
 
