@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
+#include "core/progress.h"
 #include "datasets/phantom_lgg.h"
 
 namespace larmor::cli {
@@ -22,7 +23,7 @@ int run_phantom(const PhantomOptions& options, const GlobalOptions& global) {
   lgg.threads = global.threads;
   datasets::write_lgg_phantom(options.folder, lgg);
   if (!global.quiet)
-    std::cout << fmt::format("{}: {} synthetic patients in the LGG layout (seed {})\n", options.folder, lgg.patients, lgg.seed);
+    std::cout << fmt::format("{}: {} in the LGG layout (seed {})\n", options.folder, counted(lgg.patients, "synthetic patient"), lgg.seed);
   return 0;
 }
 

@@ -112,6 +112,8 @@ std::string format_bytes(uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, has_decimal ? 1 : 0, kUnits[unit]);
 }
 
+std::string counted(int64_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+
 std::string format_count(double count) {
   constexpr std::array<const char*, 4> kUnits = {" k", " M", " G", " T"};
   if (std::abs(count) < 999.5) return fmt::format("{:.0f}", count);

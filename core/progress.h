@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace larmor {
 
@@ -13,6 +14,8 @@ enum class ProgressStyle { automatic, terminal, plain, quiet };
 std::string format_clock(double seconds);
 std::string format_bytes(uint64_t bytes);
 std::string format_count(double count);
+/// "1 slice", "2 slices"; for nouns that take an s.
+std::string counted(int64_t count, std::string_view noun);
 
 /// What one drawing of a bar shows.
 struct ProgressView {

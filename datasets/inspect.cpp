@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/progress.h"
 #include "core/thread_pool.h"
 #include "datasets/lgg.h"
 #include "datasets/prepare_sample.h"
@@ -276,9 +277,10 @@ nlohmann::json to_json(const Inspection& inspection) {
 }
 
 std::string to_text(const Inspection& inspection, int64_t findings) {
-  std::string text = fmt::format("{} · {} subjects, {} slices, {} with foreground ({:.1f} %){}\n", inspection.source,
-                                 inspection.subjects.size(), inspection.cases, inspection.positive,
-                                 100 * share(inspection.positive, inspection.cases), inspection.is_phantom ? " · phantom" : "");
+  std::string text =
+      fmt::format("{} · {}, {}, {} with foreground ({:.1f} %){}\n", inspection.source,
+                  counted(static_cast<int64_t>(inspection.subjects.size()), "subject"), counted(inspection.cases, "slice"),
+                  inspection.positive, 100 * share(inspection.positive, inspection.cases), inspection.is_phantom ? " · phantom" : "");
   std::vector<std::string> sizes;
   for (const auto& [size, count] : inspection.sizes) sizes.push_back(fmt::format("{} ({})", size, count));
   text += fmt::format("sizes        {}\n", fmt::join(sizes, ", "));

@@ -37,6 +37,12 @@ TEST(Formats, Bytes) {
   for (const auto& [bytes, text] : cases) EXPECT_EQ(format_bytes(bytes), text);
 }
 
+TEST(Formats, Counted) {
+  EXPECT_EQ(counted(0, "slice"), "0 slices");
+  EXPECT_EQ(counted(1, "slice"), "1 slice");
+  EXPECT_EQ(counted(2, "slice"), "2 slices");
+}
+
 TEST(Formats, Count) {
   const std::vector<std::pair<double, const char*>> cases = {{0, "0"},           {183, "183"},       {999, "999"},      {1200, "1.2 k"},
                                                              {999'960, "1.0 M"}, {33.2e6, "33.2 M"}, {-1500, "-1.5 k"}, {4e15, "4000.0 T"}};
