@@ -76,6 +76,10 @@ int run_program(int argc, const char* const* argv);
 
 /// "cuda:1" → checked name; opens the CUDA plugin when it is a CUDA device (Error (run) says what is missing).
 void use_device(const std::string& device);
+/// Error (usage) when `value` is given and none of `allowed`: "--merge: unknown merge 'median'; allowed: mean, …".
+void require_one_of(const std::string& option, const std::string& what, const std::string& value, const std::vector<std::string>& allowed);
+/// Error (usage) when `path`, or a part of it, is something else than a folder; it need not exist.
+void require_folder(const std::string& option, const std::string& path);
 /// Sets the number of compute threads of LibTorch (0: physical cores) and returns it.
 int64_t use_threads(int64_t threads);
 

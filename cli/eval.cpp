@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "eval/tta.h"
 #include "train/evaluate_run.h"
 #include "train/trained_network.h"
 
@@ -35,6 +36,8 @@ EvalOptions with_json_file(EvalOptions options, bool json) {
 
 train::EvaluateRequest make_request(const EvalOptions& options, const GlobalOptions& global) {
   if (options.weights.empty()) throw_usage_error("eval: no run or checkpoint given (larmor help eval)");
+  require_one_of("--merge", "merge", options.merge, eval::merge_names());
+  require_one_of("--merge-of", "value", options.merge_of, {"probabilities", "logits"});
   train::EvaluateRequest request;
   request.weights = options.weights;
   request.recipe = options.recipe;

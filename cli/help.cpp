@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <iostream>
 
 #include "cli/commands.h"
@@ -53,7 +54,7 @@ class ArgumentTexts : public Arguments {
     options.push_back({names, "integer", std::to_string(target), help});
   }
   void option(const std::string& names, double& target, const std::string& help) override {
-    options.push_back({names, "number", fmt::format("{}", target), help});
+    options.push_back({names, "number", std::isnan(target) ? "" : fmt::format("{}", target), help});  // not a number: none is set
   }
   void option(const std::string& names, std::vector<std::string>& target, const std::string& help) override {
     options.push_back({names, "list", fmt::format("{}", fmt::join(target, ",")), help});
@@ -123,7 +124,7 @@ int run_help(const HelpOptions& options) {
     }
     names.push_back(command.name);
   }
-  throw_usage_error(unknown_name_message("help topic", options.topic, names, "larmor help"));
+  throw_usage_error(unknown_name_message("help topic", options.topic, names, ""));
 }
 
 }  // namespace

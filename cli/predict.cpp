@@ -19,6 +19,7 @@
 #include "eval/predict_slices.h"
 #include "eval/predictor.h"
 #include "eval/segmentation.h"
+#include "eval/tta.h"
 #include "train/experiment.h"
 #include "train/trained_network.h"
 
@@ -63,11 +64,22 @@ std::vector<int64_t> slice_channels(const train::Recipe& recipe) {
 
 void require_allowed(const PredictOptions& options) {
   if (options.weights.empty()) throw_usage_error("predict: no weights given (larmor help predict)");
+  if (options.input.empty()) throw_usage_error("--input: say what to predict");
   if (options.batch < 1) throw_usage_error(fmt::format("--batch: {} is not allowed; must be >= 1", options.batch));
   if (options.size < 0) throw_usage_error(fmt::format("--size: {} is not allowed; must be >= 0", options.size));
+  require_one_of("--tta", "test-time augmentation", options.tta, eval::tta_names());
+  require_one_of("--merge", "merge", options.merge, eval::merge_names());
+  require_one_of("--merge-of", "value", options.merge_of, {"probabilities", "logits"});
   if (options.threshold < 0 || options.threshold > 1) {
     throw_usage_error(fmt::format("--threshold: {:g} is not allowed; must be in [0, 1]", options.threshold));
   }
+}
+
+void require_size_fits(int64_t size, const models::SegmenterInfo& info) {
+  const int64_t next = (size + info.stride - 1) / info.stride * info.stride;
+  if (size == next) return;
+  throw_usage_error(
+      fmt::format("--size: {} is not allowed; {} needs multiples of {}, e.g. {}", size, info.architecture, info.stride, next));
 }
 
 void apply(const PredictOptions& options, Setup& setup) {
@@ -86,6 +98,7 @@ Setup make_setup(const PredictOptions& options) {
   setup.recipe = members[0].recipe;
   setup.segmentation = read_segmentation(setup.recipe);
   setup.channels = slice_channels(setup.recipe);
+  require_size_fits(options.size, setup.networks[0]->info());
   apply(options, setup);
   setup.task = eval::make_segmentation(setup.segmentation, setup.networks[0]->info().classes);
   return setup;
@@ -168,8 +181,8 @@ void print_summary(const std::vector<PredictedCase>& cases, const std::string& o
     positive += one.slices_positive;
     seconds += one.seconds;
   }
-  std::cout << fmt::format("{} cases, {} slices ({} with prediction) in {}   {}\n", cases.size(), slices, positive, format_clock(seconds),
-                           output);
+  std::cout << fmt::format("{}, {} ({} with prediction) in {}   {}\n", counted(static_cast<int64_t>(cases.size()), "case"),
+                           counted(slices, "slice"), positive, format_clock(seconds), output);
 }
 
 }  // namespace
@@ -177,6 +190,7 @@ void print_summary(const std::vector<PredictedCase>& cases, const std::string& o
 std::vector<PredictedCase> predict_cases(const PredictOptions& options, const GlobalOptions& global) {
   require_allowed(options);
   if (options.output.empty()) throw_usage_error("--output: say where the results go");
+  require_folder("--output", options.output);
   const std::vector<PredictCase> cases = find_cases(options.input);
   require_apart(cases, options);
   const Setup setup = make_setup(options);
@@ -195,8 +209,8 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
       throw error.with_context(fmt::format("{} ({} of {} cases done)", one.name, predicted.size(), cases.size()));
     }
     done += predicted.back().slices;
-    bar.message(fmt::format("{:>4}/{}  {}  {} slices, {} with prediction  {:.1f} s", predicted.size(), cases.size(), one.name,
-                            predicted.back().slices, predicted.back().slices_positive, predicted.back().seconds));
+    bar.message(fmt::format("{:>4}/{}  {}  {}, {} with prediction  {:.1f} s", predicted.size(), cases.size(), one.name,
+                            counted(predicted.back().slices, "slice"), predicted.back().slices_positive, predicted.back().seconds));
   }
   return predicted;
 }

@@ -1,7 +1,9 @@
 // Binds commands to CLI11 and turns errors into exit codes. The only unit that knows CLI11.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -20,11 +22,18 @@ namespace larmor::cli {
 
 namespace {
 
-/// CLI11 takes the largest number for one that is too large.
+/// CLI11 takes the largest number for one that is too large, and does not name the type of a value that it cannot convert.
 std::string check_integer(const std::string& text) {
   errno = 0;
   std::strtoll(text.c_str(), nullptr, 0);
-  return errno == ERANGE ? in_quotes(text) + " is out of range for an integer" : "";
+  if (errno == ERANGE) return in_quotes(text) + " is out of range for an integer";
+  int64_t value = 0;
+  return CLI::detail::lexical_cast(text, value) ? "" : in_quotes(text) + " is not an integer";
+}
+
+std::string check_number(const std::string& text) {
+  double value = 0;
+  return CLI::detail::lexical_cast(text, value) ? "" : in_quotes(text) + " is not a number";
 }
 
 /// Forwards declarations to one CLI11 subcommand.
@@ -44,7 +53,7 @@ class CliArguments : public Arguments {
     app_.add_option(names, target, help)->check(check_integer)->capture_default_str();
   }
   void option(const std::string& names, double& target, const std::string& help) override {
-    app_.add_option(names, target, help)->capture_default_str();
+    app_.add_option(names, target, help)->check(check_number)->capture_default_str();
   }
   void option(const std::string& names, std::vector<std::string>& target, const std::string& help) override {
     // One word per option: "a,b" is split, and the next word stays free for positionals.
@@ -76,13 +85,42 @@ std::vector<std::string> command_names(const std::vector<Command>& commands) {
   return names;
 }
 
-/// CLI11's message as one line in our form.
-int report_parse_error(const CLI::ParseError& error, const std::string& command) {
-  std::string text = error.what();
-  for (char& c : text) {
-    if (c == '\n') c = ' ';
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   }
-  fmt::print(stderr, "larmor {}: {} (larmor help {})\n", command, text, command);
+  return names;
+}
+
+std::string positional_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional()) names.push_back(option->get_name());
+  }
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// A word that nothing takes: a mistyped option, or one word too many.
+std::string unexpected_word(const CLI::App& app) {
+  const std::vector<std::string> words = app.remaining();
+  const auto option = std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with("-"); });
+  if (option != words.end()) return unknown_name_message("option", option->substr(0, option->find('=')), option_names(app), "");
+  return fmt::format("{} is a word too many; words without an option: {}", in_quotes(words.front()), positional_names(app));
+}
+
+/// CLI11's error as one line in our form.
+std::string parse_message(const CLI::ParseError& error, const CLI::App& app) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !app.remaining().empty()) return unexpected_word(app);
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  const bool lacks_value = dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && text.find(": ") != std::string::npos;
+  return lacks_value ? text.substr(0, text.find(": ")) + ": a value is missing" : text;
+}
+
+int report_parse_error(const CLI::ParseError& error, const CLI::App& app, const std::string& command) {
+  fmt::print(stderr, "larmor {0}: {1} (larmor help {0})\n", command, parse_message(error, app));
   return static_cast<int>(ErrorKind::usage);
 }
 
@@ -107,7 +145,7 @@ int run_command(const Command& command, int argc, const char* const* argv) {
     std::reverse(words.begin(), words.end());  // CLI11 takes them last first
     app.parse(words);
   } catch (const CLI::ParseError& error) {
-    return report_parse_error(error, command.name);
+    return report_parse_error(error, app, command.name);
   }
   return run(global);
 }

@@ -68,8 +68,9 @@ int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
   settings.command = command_line(options, global);
   if (!global.quiet) settings.say = [](const std::string& line) { std::cerr << line << "\n"; };
 
+  require_folder("--run-dir", options.run_dir);
   const train::RunFolder folder = choose_folder(options, recipe);
-  catch_interrupts();
+  catch_interrupts(kStopsAfterStep);
   const train::TrainResult result = train::train(recipe, folder, settings);
   if (!result.finished) {
     std::cerr << fmt::format("stopped in epoch {}; continue with: {} --resume\n", result.epochs_done + 1, settings.command);

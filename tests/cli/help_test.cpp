@@ -74,6 +74,14 @@ class HelpExamples : public ::testing::Test {
   static inline fs::path folder_, before_;
 };
 
+TEST(Help, AnUnsetNumberHasNoDefault) {
+  for (const Command& command : all_commands()) {
+    std::ostringstream text;
+    print_command_help(command, text);
+    EXPECT_EQ(text.str().find("default nan"), std::string::npos) << command.name;
+  }
+}
+
 TEST_F(HelpExamples, NameCommandsOptionsAndFilesThatAreThere) {
   std::set<std::string> names;
   for (const Command& command : all_commands()) names.insert(command.name);

@@ -177,7 +177,21 @@ TEST_F(PredictSlow, MessagesOfErrors) {
   EXPECT_EQ(message_of(options), "--batch: 0 is not allowed; must be >= 1");
   options = options_for(slice, "out");
   options.tta = "d5";
-  EXPECT_EQ(message_of(options), "unknown test-time augmentation 'd5'; nearest: 'd4'");
+  EXPECT_EQ(message_of(options), "--tta: unknown test-time augmentation 'd5'; allowed: none, tta1, tta2, tta3, hflip, vflip, flip, d4");
+  options = options_for(slice, "out");
+  options.merge = "median";  // also where one view leaves nothing to merge
+  EXPECT_EQ(message_of(options), "--merge: unknown merge 'median'; allowed: mean, gmean, max, min, sum, tsharpen");
+  options = options_for(slice, "out");
+  options.merge_of = "masks";
+  EXPECT_EQ(message_of(options), "--merge-of: unknown value 'masks'; allowed: probabilities, logits");
+  options = options_for(slice, "out");
+  options.input.clear();
+  EXPECT_EQ(message_of(options), "--input: say what to predict");
+  options = options_for(slice, "grey.png/out");
+  EXPECT_EQ(message_of(options), "--output: " + folder + "/grey.png is a file; give a folder");
+  options = options_for(slice, "out");
+  options.size = 30;
+  EXPECT_EQ(message_of(options), "--size: 30 is not allowed; linknet needs multiples of 8, e.g. 32");
   save_tensors(folder_ / "wrong.safetensors", {{"inputs", at::zeros({1})}});
   EXPECT_EQ(message_of(options_for(folder + "/wrong.safetensors", "o.safetensors")), folder + "/wrong.safetensors: has no tensor 'input'");
   save_tensors(folder_ / "rank.safetensors", {{"input", at::zeros({3, 32, 32})}});

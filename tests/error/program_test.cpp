@@ -16,6 +16,49 @@ class ProgramError : public ErrorFixture {
 
 TEST_F(ProgramError, UnknownCommand) { expect(larmor({"trian"}), 2, "unknown command 'trian'; nearest: 'train' (larmor help)"); }
 
+TEST_F(ProgramError, UnknownHelpTopic) {
+  expect(
+      larmor({"help", "foo"}), 2,
+      "unknown help topic 'foo'; allowed: recipe, inspect, phantom, train, eval, predict, reproduce, report, convert, list, doctor, help");
+}
+
+TEST_F(ProgramError, WordsThatNoCommandTakes) {
+  expect(larmor({"train", "--rundir", "a"}), 2, "larmor train: unknown option '--rundir'; nearest: '--run-dir' (larmor help train)");
+  expect(larmor({"train", "a.yaml", "--rundir=a"}), 2, "larmor train: unknown option '--rundir'; nearest: '--run-dir' (larmor help train)");
+  expect(larmor({"inspect", "phantom", "extra"}), 2,
+         "larmor inspect: 'extra' is a word too many; words without an option: data (larmor help inspect)");
+  expect(train({"--seed", "abc"}), 2, "larmor train: --seed: 'abc' is not an integer (larmor help train)");
+  expect(larmor({"predict", "a", "--threshold", "half"}), 2, "larmor predict: --threshold: 'half' is not a number (larmor help predict)");
+  expect(larmor({"train", "a.yaml", "--run-dir"}), 2, "larmor train: --run-dir: a value is missing (larmor help train)");
+  expect(larmor({"train"}), 2, "larmor train: recipe is required (larmor help train)");
+}
+
+TEST_F(ProgramError, PredictionOfNothing) {
+  expect(larmor({"predict", "a", "three", "--output", "mm"}), 2, "--input: say what to predict");
+  expect(larmor({"predict", "a", "--input", "phantom"}), 2, "--output: say where the results go");
+}
+
+TEST_F(ProgramError, FilesInThePlaceOfFolders) {
+  write_file_atomically(folder_ / "a.log", "");
+  expect(larmor({"predict", "a", "--input", "phantom", "--output", "a.log"}), 2, "--output: a.log is a file; give a folder");
+  expect(larmor({"predict", "a", "--input", "phantom", "--output", "a.log/masks"}), 2, "--output: a.log is a file; give a folder");
+  expect(train({}, "a.log"), 2, "--run-dir: a.log is a file; give a folder");
+}
+
+TEST_F(ProgramError, UnknownMerge) {
+  const std::string message = "--merge: unknown merge 'median'; allowed: mean, gmean, max, min, sum, tsharpen";
+  expect(larmor({"eval", "a", "--merge", "median"}), 2, message);
+  expect(larmor({"predict", "a", "--input", "phantom", "--output", "masks", "--merge", "median"}), 2, message);
+}
+
+TEST_F(ProgramError, KeyOutsideOfItsSection) {
+  expect(train({"dataroot=phantom"}), 2, "command line: dataroot: unknown key; nearest: 'data.root'");
+}
+
+TEST_F(ProgramError, ExchangedLetters) {
+  expect(train({"loss=dcie"}), 2, "command line: loss: 'dcie', column 1: unknown loss 'dcie'; nearest: 'dice' (larmor list losses)");
+}
+
 TEST_F(ProgramError, MissingRecipe) { expect(larmor({"train", "b.yaml"}), 2, "b.yaml: cannot be read: No such file or directory"); }
 
 TEST_F(ProgramError, UnknownKey) {

@@ -74,6 +74,13 @@ TEST_F(WeightsError, CutOff) {
   }
 }
 
+TEST_F(WeightsError, FilesOfAnotherKind) {
+  expect(
+      predict("a.yaml"), 3,
+      "a.yaml: not a safetensors file (no length and JSON header at its start); give a run folder, a checkpoint (.safetensors) or an SMP "
+      "folder");
+}
+
 TEST_F(WeightsError, HostileHeaders) {
   const fs::path corpus = source_dir() / "tests/fuzz/corpus/safetensors";
   const std::vector<std::pair<std::string, std::string>> cases = {
