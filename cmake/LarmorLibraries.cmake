@@ -37,7 +37,7 @@ if(NOT TARGET larmor_dep_itk)
 endif()
 
 # Decoding of compressed DICOM pixels. GDCM's CMake package wants all its tools installed: found by path.
-find_path(GDCM_INCLUDE_DIR gdcmImageReader.h PATH_SUFFIXES gdcm-3.0 gdcm-3.1 gdcm-3.2 REQUIRED)
+find_path(GDCM_INCLUDE_DIR gdcmImage.h PATH_SUFFIXES gdcm-3.0 gdcm-3.1 gdcm-3.2 REQUIRED)
 find_library(GDCM_MSFF_LIBRARY gdcmMSFF REQUIRED)
 find_library(GDCM_DSED_LIBRARY gdcmDSED REQUIRED)
 find_library(GDCM_Common_LIBRARY gdcmCommon REQUIRED)

@@ -247,7 +247,7 @@ DicomFile parse_dicom(const FileBytes& file) {
                                          in_quotes(uid)));
   }
   Parser parser(file, syntax->is_explicit, syntax->big_endian);
-  return {parser.read_elements(position, file.bytes.size(), 0), syntax->coding};
+  return {parser.read_elements(position, file.bytes.size(), 0), syntax->coding, uid};
 }
 
 }  // namespace larmor::imaging

@@ -46,6 +46,7 @@ enum class DicomCoding { plain, rle, jpeg, jpeg_ls, jpeg_2000 };
 struct DicomFile {
   DicomDataSet data;
   DicomCoding coding = DicomCoding::plain;
+  std::string transfer_syntax;  ///< its UID
 };
 
 /// The file begins as Part 10 files do.

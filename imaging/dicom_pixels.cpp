@@ -1,13 +1,14 @@
 #include "imaging/dicom_pixels.h"
 
 #include <fmt/format.h>
-#include <gdcmImageReader.h>
+#include <gdcmFragment.h>
+#include <gdcmImage.h>
+#include <gdcmSequenceOfFragments.h>
 #include <gdcmTrace.h>
 
 #include <algorithm>
 #include <cstring>
 #include <mutex>
-#include <sstream>
 
 #include "core/error.h"
 
@@ -120,21 +121,49 @@ void silence_gdcm() {
   });
 }
 
-std::vector<std::byte> decode_with_gdcm(const FileBytes& file, size_t expected) {
+gdcm::DataElement gdcm_fragments(const DicomElement& pixels) {
+  gdcm::SmartPointer<gdcm::SequenceOfFragments> sequence = gdcm::SequenceOfFragments::New();
+  for (const auto& bytes : pixels.fragments) {
+    gdcm::Fragment fragment;
+    fragment.SetByteValue(reinterpret_cast<const char*>(bytes.data()), gdcm::VL(static_cast<uint32_t>(bytes.size())));
+    sequence->AddFragment(fragment);
+  }
+  gdcm::DataElement element(gdcm::Tag(kPixelData >> 16, kPixelData & 0xFFFF));
+  element.SetVR(gdcm::VR::OB);
+  element.SetValue(*sequence);
+  return element;
+}
+
+/// GDCM gets the checked fragments alone: its own reader takes memory for whatever length the rest of a file claims.
+gdcm::Image gdcm_image(const DicomElement& pixels, const DicomPixelLayout& layout, const std::string& syntax) {
+  gdcm::Image image;
+  image.SetNumberOfDimensions(layout.frames > 1 ? 3 : 2);
+  image.SetDimension(0, static_cast<unsigned>(layout.width));
+  image.SetDimension(1, static_cast<unsigned>(layout.height));
+  if (layout.frames > 1) image.SetDimension(2, static_cast<unsigned>(layout.frames));
+  const auto bits = static_cast<unsigned short>(8 * size_of(layout.type));
+  const auto stored = static_cast<unsigned short>(layout.bits_stored);
+  const bool is_signed = layout.type == StoredType::i8 || layout.type == StoredType::i16 || layout.type == StoredType::i32;
+  image.SetPixelFormat(gdcm::PixelFormat(1, bits, stored, static_cast<unsigned short>(stored - 1), is_signed ? 1 : 0));
+  image.SetPhotometricInterpretation(gdcm::PhotometricInterpretation::MONOCHROME2);
+  image.SetTransferSyntax(gdcm::TransferSyntax::GetTSType(syntax.c_str()));
+  image.SetDataElement(gdcm_fragments(pixels));
+  return image;
+}
+
+std::vector<std::byte> decode_with_gdcm(const DicomFile& dicom, const DicomElement& pixels, const DicomPixelLayout& layout,
+                                        const std::string& name) {
   silence_gdcm();
-  std::istringstream stream(std::string(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()));
-  gdcm::ImageReader reader;
-  reader.SetStream(stream);
-  std::vector<std::byte> pixels(expected);
+  std::vector<std::byte> out(layout.frame_bytes() * static_cast<size_t>(layout.frames));
   bool is_decoded = false;
   try {
-    is_decoded = reader.Read() && reader.GetImage().GetBufferLength() == expected &&
-                 reader.GetImage().GetBuffer(reinterpret_cast<char*>(pixels.data()));
+    const gdcm::Image image = gdcm_image(pixels, layout, dicom.transfer_syntax);
+    is_decoded = image.GetBufferLength() == out.size() && image.GetBuffer(reinterpret_cast<char*>(out.data()));
   } catch (const std::exception&) {
     is_decoded = false;
   }
-  if (!is_decoded) throw_damaged(file.name, "its compressed pixels cannot be decoded");
-  return pixels;
+  if (!is_decoded) throw_damaged(name, "its compressed pixels cannot be decoded");
+  return out;
 }
 
 std::vector<std::byte> decode_rle(const DicomElement& pixels, const DicomPixelLayout& layout, const std::string& name) {
@@ -220,7 +249,7 @@ std::vector<std::byte> decode_dicom_pixels(const DicomFile& dicom, const FileByt
     out = decode_rle(*pixels, layout, file.name);
   } else {
     check_code_streams(*pixels, dicom.coding, layout, file.name);
-    out = decode_with_gdcm(file, expected);
+    out = decode_with_gdcm(dicom, *pixels, layout, file.name);
   }
   clean_high_bits(out, layout);
   return out;
