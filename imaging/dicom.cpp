@@ -320,7 +320,7 @@ Image assemble(const Stack& stack, size_t times, double step_mm) {
 
 std::string time_of(const DicomDataSet& data) {
   for (const DicomTag one : {tag::kAcquisitionTime, tag::kContentTime, tag::kSeriesTime}) {
-    const std::string time = data.text(one);
+    std::string time = data.text(one);
     if (!time.empty() && one != tag::kContentTime) return time;
     const std::string both = data.text(tag::kAcquisitionDateTime);
     if (one == tag::kAcquisitionTime && both.size() >= 14) return both.substr(8);
@@ -330,7 +330,7 @@ std::string time_of(const DicomDataSet& data) {
 }
 
 std::string contrast_of(const DicomDataSet& data) {
-  const std::string agent = data.text(tag::kContrastAgent);
+  std::string agent = data.text(tag::kContrastAgent);
   if (!agent.empty()) return agent;
   const FrameGroups groups(data, 0);
   const bool is_used = data.item(tag::kContrastAgents) != nullptr || &groups.group(tag::kContrastUsage) != &data;

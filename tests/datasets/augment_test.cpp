@@ -207,10 +207,11 @@ TEST(Augment, NoiseHasTheWantedSd) {
   for (const PixelType type : {PixelType::u8, PixelType::f32}) {
     RawSample sample = make_sample(128, 128, 1, type);
     for (int64_t i = 0; i < sample.image.elements(); ++i) {
-      if (type == PixelType::u8)
+      if (type == PixelType::u8) {
         sample.image.data<uint8_t>()[i] = 128;
-      else
+      } else {
         sample.image.data<float>()[i] = 0.5f;
+      }
     }
     augment(sample, {.noise = 1, .noise_sd = {0.05, 0.05}}, RandomKey(4));
     double sum = 0, squares = 0;

@@ -210,9 +210,10 @@ TEST(Loader, ACaseDrawnTwiceInAnEpochIsChangedTwice) {
   ASSERT_EQ(batches[0].keys, (std::vector<CaseKey>(3, CaseKey{"S0", "", 3})));
   const size_t one = 3 * 16 * 16;
   std::set<std::vector<float>> different;
-  for (size_t i = 0; i < 3; ++i)
+  for (size_t i = 0; i < 3; ++i) {
     different.insert(
         {batches[0].image.begin() + static_cast<int64_t>(i * one), batches[0].image.begin() + static_cast<int64_t>((i + 1) * one)});
+  }
   EXPECT_EQ(different.size(), 3u);
 }
 

@@ -39,7 +39,7 @@ TEST_F(CheckpointFileError, AFullDiskKeepsTheLastCheckpoint) {
   EXPECT_EQ(names_in(checkpoints), std::vector<std::string>{"last.safetensors"});
 
   std::vector<std::string> again = words;
-  again.push_back("--resume");
+  again.emplace_back("--resume");
   const ProcessResult resumed = larmor(again);
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_EQ(names_in(checkpoints), (std::vector<std::string>{"best.safetensors", "last.safetensors"}));

@@ -13,7 +13,7 @@ namespace larmor::testing {
 
 namespace {
 
-using namespace imaging;
+using namespace imaging;  // NOLINT(google-build-using-namespace): all of it is under test
 
 void check_promise(const ImageHeader& header, const Image& image) {
   LARMOR_ASSERT(header.size == image.size && header.channels == image.channels && header.type == image.type);

@@ -94,11 +94,11 @@ inline rc::Gen<Image> any_mask(int percent, int64_t largest_depth = 1) {
 }
 
 /// rapidcheck prints a counterexample with these.
-inline void showValue(const Image& image, std::ostream& out) {
+inline void showValue(const Image& image, std::ostream& out) {  // NOLINT(readability-identifier-naming): its name
   out << image.size[0] << " x " << image.size[1] << " x " << image.size[2] << ", " << image.channels << " channels of "
       << to_string(image.type);
 }
-inline void showValue(const Geometry& geometry, std::ostream& out) {
+inline void showValue(const Geometry& geometry, std::ostream& out) {  // NOLINT(readability-identifier-naming): its name
   out.precision(17);
   out << "spacing";
   for (const double value : geometry.spacing_mm) out << " " << value;

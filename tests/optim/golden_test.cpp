@@ -317,9 +317,10 @@ std::string compare(const Json& golden, const Json& test_case, const at::Tensor&
     }
     const double error = distance(flat(trial), expected[static_cast<int64_t>(row)]);
     const double tolerance = 1e-6 + 3 * rounding[row];
-    if (!(error <= tolerance))
+    if (!(error <= tolerance)) {
       return "step " + std::to_string(t) + ": off by " + std::to_string(error * 1e6) + "e-6, allowed " + std::to_string(tolerance * 1e6) +
              "e-6";
+    }
   }
   return "";
 }
