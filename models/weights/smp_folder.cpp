@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -98,7 +97,7 @@ const Counterpart& counterpart_of_class(const std::string& smp_class, const std:
     if (counterpart.smp_class == smp_class) return counterpart;
     known.push_back(counterpart.smp_class);
   }
-  throw_data_error(place + ": " + unknown_name_message(kClassKey, smp_class, known, fmt::format("known: {}", fmt::join(known, ", "))));
+  throw_data_error(place + ": " + unknown_name_message(kClassKey, smp_class, known, ""));
 }
 
 const Counterpart& counterpart_of(const std::string& architecture) {
