@@ -25,7 +25,7 @@ SegmentationHead::SegmentationHead(int64_t in_channels, int64_t classes, int64_t
 }
 
 at::Tensor SegmentationHead::forward(const at::Tensor& x) const {
-  const at::Tensor logits = conv_->forward(x);
+  at::Tensor logits = conv_->forward(x);
   if (upsampling_ == 1) return logits;
   return upsample_bilinear_aligned(logits, upsampling_ * logits.size(2), upsampling_ * logits.size(3));
 }
