@@ -258,7 +258,7 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
     return 0;
   }
   use_device(global.device);
-  catch_interrupts();
+  catch_interrupts(kStopsAfterStep);
   int64_t done_now = 0;
   if (!run_missing(spec, runs, options, global, done_now)) {
     std::cerr << fmt::format("stopped; the same command goes on: {}\n", command_of(options, seeds));
