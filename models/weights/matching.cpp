@@ -79,7 +79,7 @@ void require_complete(const LoadReport& report, const std::string& source, const
 void apply(const Matching& matching) {
   const at::NoGradGuard no_grad;
   for (const auto& [target, value] : matching.copies) target.copy_(value);
-  for (at::Tensor counter : matching.counters) counter.zero_();
+  for (const at::Tensor& counter : matching.counters) counter.zero_();
 }
 
 NamedTensors without_prefixes(NamedTensors tensors, std::vector<std::string>& notes) {
