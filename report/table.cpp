@@ -218,7 +218,7 @@ std::map<std::string, double> mean_patients(const std::vector<CountedRun>& runs)
   if (runs.empty()) return means;
   for (const auto& [patient, first] : runs[0].patients) {
     double sum = 0;
-    const bool is_common = std::all_of(runs.begin(), runs.end(), [&](const CountedRun& run) {
+    const bool is_common = std::all_of(runs.begin(), runs.end(), [&sum, &patient = patient](const CountedRun& run) {
       const auto found = run.patients.find(patient);
       if (found != run.patients.end()) sum += found->second;
       return found != run.patients.end();

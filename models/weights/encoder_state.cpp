@@ -38,7 +38,7 @@ void drop_classifier(NamedTensors& stored, std::vector<std::string>& notes) {
 /// Adapts the stored first convolution to the network's channels, or takes it out of both lists where the rule keeps start values.
 void adapt_first(NamedTensors& targets, NamedTensors& stored, const std::string& rule, std::vector<std::string>& notes) {
   const auto [name, target] = targets.front();
-  const auto found = std::find_if(stored.begin(), stored.end(), [&](const auto& entry) { return entry.first == name; });
+  const auto found = std::find_if(stored.begin(), stored.end(), [&name = name](const auto& entry) { return entry.first == name; });
   if (found == stored.end() || found->second.dim() != 4 || found->second.size(1) != 3 || target.size(1) == 3) return;
   const at::Tensor adapted = adapt_first_convolution(found->second, target.size(1), rule);
   if (adapted.defined()) {

@@ -121,7 +121,7 @@ TEST(YamlError, EachNamesFileAndLine) {
       {"a: \xc0\xaf", "a.yaml:1: not valid YAML: not UTF-8 text"},      // an overlong form
   };
   for (const auto& [text, message] : cases) {
-    EXPECT_EQ(usage_error([&] { parse_yaml(text, "a.yaml"); }), message) << text.substr(0, 200);
+    EXPECT_EQ(usage_error([&text = text] { parse_yaml(text, "a.yaml"); }), message) << text.substr(0, 200);
   }
   EXPECT_EQ(usage_error([] { parse_yaml(std::string((16 << 20) + 1, ' '), "a.yaml"); }),
             "a.yaml: 16777217 bytes; at most 16777216 are read");
@@ -240,7 +240,7 @@ TEST(OverrideError, EachSaysWhatIsWrong) {
       {"optim.lr={a: 1, a: 2}", "command line: a: duplicate key"},
   };
   for (const auto& [assignment, message] : cases) {
-    EXPECT_EQ(usage_error([&] { apply_override(root, assignment); }), message);
+    EXPECT_EQ(usage_error([&root, &assignment = assignment] { apply_override(root, assignment); }), message);
   }
   EXPECT_EQ(to_yaml(root), "optim:\n  lr: 1\n  betas: [1, 2]\n");
 }

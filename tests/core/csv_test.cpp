@@ -42,7 +42,7 @@ TEST(CsvError, NamesFileAndLine) {
       {"a,b\n1,\"x\"y\n", "t.csv:2: text after a closing quote"},
   };
   for (const auto& [text, message] : cases) {
-    EXPECT_EQ(data_error([&] { parse_csv(text, "t.csv"); }), message);
+    EXPECT_EQ(data_error([&text = text] { parse_csv(text, "t.csv"); }), message);
   }
 }
 

@@ -101,7 +101,7 @@ TEST(SafetensorsError, TornAndForeignFiles) {
       {make_file("{\"\xff\":1}"), "header is not valid JSON at byte 3"},
       {make_file("{\"a\":1e999}"), "header is not valid JSON at byte 10"},
   };
-  for (const auto& [file, message] : cases) EXPECT_EQ(data_error([&] { parse(file); }), "w.safetensors: " + message);
+  for (const auto& [file, message] : cases) EXPECT_EQ(data_error([&file = file] { parse(file); }), "w.safetensors: " + message);
 }
 
 TEST(SafetensorsError, HeaderEntries) {
@@ -145,7 +145,8 @@ TEST(SafetensorsError, HeaderEntries) {
       {"\"bad\\nname\":1", "header: 'bad\\x0aname': a number is not allowed"},
   };
   for (const auto& [entry, message] : cases) {
-    EXPECT_EQ(data_error([&] { parse(make_file("{" + entry + "}", 16)); }), "w.safetensors: " + message) << entry.substr(0, 100);
+    EXPECT_EQ(data_error([&entry = entry] { parse(make_file("{" + entry + "}", 16)); }), "w.safetensors: " + message)
+        << entry.substr(0, 100);
   }
 }
 
@@ -169,7 +170,7 @@ TEST(SafetensorsError, OffsetsAndShapes) {
        "tensor 'a': data_offsets hold 0 bytes, but shape [4] of F32 needs 16"},
   };
   for (const auto& [entry, message] : cases) {
-    EXPECT_EQ(data_error([&] { parse(make_file("{" + entry + "}", 16)); }), "w.safetensors: " + message) << entry;
+    EXPECT_EQ(data_error([&entry = entry] { parse(make_file("{" + entry + "}", 16)); }), "w.safetensors: " + message) << entry;
   }
 }
 
