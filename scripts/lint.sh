@@ -56,9 +56,11 @@ fi
 
 database=build/lint
 cmake --preset lint --log-level=ERROR >/dev/null || fail 1 "cmake --preset lint failed"
-# Only units that the build knows: tests of parts that are not built on this machine have no command.
+# Only units that the build knows: tests of parts that are not built on this machine have no command. Units with ITK are left out,
+# because its headers refuse Debian's clang.
 mapfile -t units < <(list_files .cpp | while read -r file; do
-  grep -qF "\"$LARMOR_SOURCE/$file\"" "$database/compile_commands.json" && printf '%s\n' "$file"
+  grep -qF "\"$LARMOR_SOURCE/$file\"" "$database/compile_commands.json" || continue
+  grep -q '#include [<"]itk' "$file" && say "$file: not examined, it includes ITK" || printf '%s\n' "$file"
 done)
 if [ ${#units[@]} -gt 0 ]; then
   printf '%s\0' "${units[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$database" --quiet --extra-arg=-Wno-unknown-warning-option \

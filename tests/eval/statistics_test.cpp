@@ -36,7 +36,7 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> names
   LARMOR_NEEDS(golden_path, "stats.json");                             \
   const Json golden_json = testing::read_json(golden_path);            \
   GoldenCount count;                                                   \
-  for (const Json& row : golden_json[(section)])
+  for (const Json& row : golden_json[(section)]) /* NOLINT(bugprone-macro-parentheses): a declaration */
 
 TEST(StatisticsGolden, ProportionIntervals) {
   EACH_GOLDEN("proportion_ci", row) {

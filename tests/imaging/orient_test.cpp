@@ -34,9 +34,10 @@ std::vector<std::array<double, 9>> all_directions() {
   do {
     for (int signs = 0; signs < 8; ++signs) {
       std::array<double, 9> direction{};
-      for (int j = 0; j < 3; ++j)
+      for (int j = 0; j < 3; ++j) {
         direction[static_cast<size_t>(3) * static_cast<size_t>(axes[static_cast<size_t>(j)]) + static_cast<size_t>(j)] =
             (signs >> j) & 1 ? -1 : 1;
+      }
       all.push_back(direction);
     }
   } while (std::next_permutation(axes.begin(), axes.end()));
