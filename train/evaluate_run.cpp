@@ -25,10 +25,11 @@ const std::vector<int64_t>& side_of(const datasets::Split& split, const std::str
 }
 
 std::string full_name(const std::string& split) {
-  const std::string name = split == "val" ? "validation" : split;
+  std::string name = split == "val" ? "validation" : split;
   const std::vector<std::string> allowed = {"train", "validation", "test"};
-  if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
+  if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
     throw_usage_error("--split: " + unknown_name_message("side", split, allowed, ""));
+  }
   return name;
 }
 
@@ -128,6 +129,7 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
   if (side != "train" && !dataset.split.leaks) require_unseen(members, *dataset.source, cases);
 
   std::vector<std::shared_ptr<models::Segmenter>> networks;
+  networks.reserve(members.size());
   for (const TrainedNetwork& member : members) networks.push_back(member.network);
   require_channels(*networks[0], *dataset.source);
   const auto task = make_task(recipe, networks[0]->info().classes);

@@ -27,6 +27,7 @@ void overfit_on(datasets::Split& split, const datasets::Source& source, int64_t 
     if (source.cases()[static_cast<size_t>(index)].foreground > 0) chosen.push_back(index);
   }
   std::vector<std::string> subjects;
+  subjects.reserve(chosen.size());
   for (const int64_t index : chosen) subjects.push_back(source.cases()[static_cast<size_t>(index)].key.subject);
   subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
   split.train = split.validation = chosen;

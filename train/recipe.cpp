@@ -153,7 +153,7 @@ void read_section(const ConfigNode& node, OptionTable table, const std::string& 
     }
     const std::string nearest = nearest_name(key, names);
     problems.add(
-        value.place, section + "." + key,
+        value.place, fmt::format("{}.{}", section, key),
         fmt::format("unknown key for {} '{}'{}", registry.singular(), name, nearest.empty() ? "" : "; nearest: '" + nearest + "'"));
   }
   options = component->resolve(known, problems, section + ".");

@@ -25,7 +25,7 @@ TEST(TrainRecord, DifferencesNameWhatMatters) {
   other.validation = {"P1", "P3"};
   EXPECT_EQ(difference(record(), other), "subject P1 was on the train side and is on the validation side now");
   other = record();
-  other.train.push_back("P5");
+  other.train.emplace_back("P5");
   EXPECT_EQ(difference(record(), other), "subject P5 was on no side and is on the train side now");
   other = record();
   other.fingerprint = std::string(64, 'b');

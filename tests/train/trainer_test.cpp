@@ -55,7 +55,7 @@ class TrainerSlow : public ::testing::Test {
     first.on_step = [step](int64_t done) {
       if (done == step) std::raise(SIGTERM);
     };
-    overrides.push_back("data.workers=2");
+    overrides.emplace_back("data.workers=2");
     ASSERT_FALSE(run(name, overrides, first).finished);
     clear_interrupt();
     overrides.back() = "data.workers=1";
