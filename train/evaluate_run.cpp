@@ -35,7 +35,7 @@ std::string full_name(const std::string& split) {
 
 /// The subjects that a member was trained on: as its file tells, or else by its recipe's split of these data.
 std::vector<std::string> learnt_by(const TrainedNetwork& member, const datasets::Source& source, bool is_ensemble) {
-  if (member.data.is_known()) return member.data.leaks ? std::vector<std::string>{} : member.data.train;
+  if (member.data.is_known()) return member.data.train;
   return is_ensemble ? datasets::make_split(source, member.recipe.data.split).train_subjects : std::vector<std::string>{};
 }
 

@@ -138,6 +138,9 @@ TEST_F(EvaluateRunSlow, ANetworkIsNotScoredOnPatientsThatItHasSeen) {
   EvaluateRequest request = request_for({"seen"});
   EXPECT_EQ(message_of(request), "subject " + tiny_patient(3) + " was used to train " + best.string() +
                                      "; score it on patients that it has not seen, or on its --split train");
+  weights.data.leaks = true;  // a leaking training, scored by a recipe that does not leak, and so would not be marked
+  save_weights(best, weights);
+  EXPECT_NE(message_of(request).find(" was used to train "), std::string::npos);
   request.split = "test";
   EXPECT_EQ(message_of(request), "no error");
 }
