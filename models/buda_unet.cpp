@@ -101,8 +101,8 @@ class BudaUnet : public Segmenter {
 OptionTable options_of(BudaUnetOptions& options) {
   OptionTable table;
   table.add("init_features", options.init_features, "width of the first stage", at_least(1))
-      .add("in_channels", options.in_channels, "input channels", at_least(1))
-      .add("classes", options.classes, "output channels", at_least(1));
+      .add("in_channels", options.in_channels, "input channels", between(1, 1024))
+      .add("classes", options.classes, "output channels", between(1, 255));
   return table;
 }
 

@@ -35,8 +35,8 @@ OptionTable common_options_of(EncoderDecoderOptions& options) {
   table.add("encoder", options.encoder, "encoder network; see `larmor list encoders`")
       .add("encoder_depth", options.encoder_depth, "encoder stages that are run; height and width must be multiples of 2^depth",
            between(3, 5))
-      .add("in_channels", options.in_channels, "input channels", at_least(1))
-      .add("classes", options.classes, "output channels", at_least(1))
+      .add("in_channels", options.in_channels, "input channels", between(1, 1024))
+      .add("classes", options.classes, "output channels", between(1, 255))
       .check("encoder", [&options] {
         const encoders::Registry& encoders = encoders::registry();
         return encoders.find(options.encoder) ? "" : encoders.unknown_message(options.encoder);

@@ -46,7 +46,7 @@ TEST(LinkNetError, RefusesWrongOptions) {
   EXPECT_EQ(message_for({{"encoder", "se_resnext50"}}),
             "encoder: unknown encoder 'se_resnext50'; nearest: 'se_resnext50_32x4d' (larmor list encoders)");
   EXPECT_EQ(message_for({{"encoder_depth", "6"}}), "encoder_depth: 6 is not allowed; must be in [3, 5]");
-  EXPECT_EQ(message_for({{"classes", "0"}}), "classes: 0 is not allowed; must be >= 1");
+  EXPECT_EQ(message_for({{"classes", "0"}}), "classes: 0 is not allowed; must be in [1, 255]");
   EXPECT_EQ(message_for({{"chanels", "3"}}), "chanels: unknown key; nearest: 'in_channels'");
 }
 

@@ -131,7 +131,7 @@ TEST_F(RecipeTest, EveryMistakeIsToldAtOnce) {
                                   {
                                       ":2: data.batch: 'none' is not an integer",
                                       ":3: data.bach: unknown key for source 'lgg'; nearest: 'batch'",
-                                      ":8: model.classes: 0 is not allowed; must be >= 1",
+                                      ":8: model.classes: 0 is not allowed; must be in [1, 255]",
                                       ":5: optim.name: unknown optimizer 'ranglars'; nearest: 'rangerlars' (larmor list optimizers)",
                                   },
                                   file));
