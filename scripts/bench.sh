@@ -69,19 +69,19 @@ start() {
   printf '{"what": "startup larmor list models", "median_ms": %s}\n' "$(((end - begin) / 1000000))"
 }
 
-# measure <command…>: its output, and a line {"peak_mib": …} after it.
+# measure <command…>: its output, and a line {"peak_mib": …} after it where the program was seen at work.
 measure() {
-  local output peak=0 now pid
+  local output peak=0 now pid looks=0
   output=$(mktemp)
   "$@" >"$output" &
   pid=$!
   while now=$(awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
-    peak=$((now > peak ? now : peak))
+    peak=$((now > peak ? now : peak)) looks=$((looks + 1))
     sleep 0.5  # looking more often takes time from the threads that are measured
   done
   wait "$pid" || { rm -f "$output"; fail 1 "failed: $*"; }
   cat "$output"
-  printf '{"peak_mib": %d}\n' "$peak"
+  [ "$looks" -lt 2 ] || printf '{"peak_mib": %d}\n' "$peak"
   rm -f "$output"
 }
 
@@ -117,16 +117,17 @@ run_row() {
   local ours_ms ours_mib peer_ms="" peer_mib="" ratio=""
   ours_ms=$(median <"$row_folder/ours")
   ours_mib=$(median <"$row_folder/ours_mib")
-  [ "$ours" != start ] || ours_mib=-  # that of the shell
+  [ "$ours" != start ] || ours_mib=""  # that of the shell
   if [ -n "$peers" ]; then
     peer_ms=$(median <"$row_folder/peer")
     peer_mib=$(median <"$row_folder/peer_mib")
+    [ "$ours" != start ] || peer_mib=""
     ratio=$(awk -v a="$ours_ms" -v b="$peer_ms" 'BEGIN {printf "%.3f", a / b}')
   fi
   rm -rf "$row_folder"
-  printf '%-28s %12s %12s %8s %10s %10s\n' "$name" "$ours_ms" "${peer_ms:--}" "${ratio:--}" "$ours_mib" "${peer_mib:--}"
+  printf '%-28s %12s %12s %8s %10s %10s\n' "$name" "$ours_ms" "${peer_ms:--}" "${ratio:--}" "${ours_mib:--}" "${peer_mib:--}"
   [ -z "$json" ] || printf '{"row": "%s", "larmor_ms": %s, "peer_ms": %s, "ratio": %s, "larmor_mib": %s, "peer_mib": %s, "rounds": %d, "threads": %d}\n' \
-    "$name" "$ours_ms" "${peer_ms:-null}" "${ratio:-null}" "${ours_mib/#-/null}" "${peer_mib:-null}" "$rounds" "$threads" >>"$json"
+    "$name" "$ours_ms" "${peer_ms:-null}" "${ratio:-null}" "${ours_mib:-null}" "${peer_mib:-null}" "$rounds" "$threads" >>"$json"
 }
 
 [ -z "$json" ] || : >"$json"
