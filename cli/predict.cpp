@@ -104,6 +104,15 @@ Setup make_setup(const PredictOptions& options) {
   return setup;
 }
 
+/// Slices prepared by their volume come from the data source alone.
+void require_slices_as_they_are(const train::Recipe& recipe) {
+  if (recipe.data.preprocess.kind == "none") return;
+  throw_usage_error(
+      fmt::format("predict: the network was trained on volumes prepared by data.preprocess ({}), which predict does not do; "
+                  "larmor eval scores it",
+                  recipe.data.preprocess.kind));
+}
+
 /// True where the source's own choice of channels applies to a case.
 bool is_chosen_from(const PredictCase& one, const CaseSize& size, const std::vector<int64_t>& channels) {
   const bool has_them = std::all_of(channels.begin(), channels.end(), [&](int64_t channel) { return channel < size.channels; });
@@ -194,6 +203,7 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
   const std::vector<PredictCase> cases = find_cases(options.input);
   require_apart(cases, options);
   const Setup setup = make_setup(options);
+  require_slices_as_they_are(setup.recipe);
   eval::Predictor predictor(setup.networks, *setup.task, setup.recipe.eval, at::Device(global.device));
   int64_t total = 0, done = 0;
   for (const PredictCase& one : cases) total += checked_size(one, setup).slices;

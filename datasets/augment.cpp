@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "datasets/normal_stream.h"
+#include "datasets/resize_rotate.h"
 #include "imaging/opencv.h"
 
 namespace larmor::datasets {
@@ -155,6 +156,11 @@ void move_pixels(const Image& image, const Placement& placement, int interpolati
   }
 }
 
+Image resized_and_rotated(const Image& image, const Placement& placement, Sampling sampling) {
+  if (image.voxels() == 0) return image;
+  return rotate_in_place(rescale_in_place(image, placement.scale, sampling), placement.angle_deg, sampling);
+}
+
 /// The mean of all values after `table`, from how often each occurs.
 double mean_after(const Image& image, const std::array<double, kLevels>& table) {
   std::array<std::array<uint32_t, kLevels>, 4> counts{};  // four, so that equal neighbours do not wait for each other
@@ -234,6 +240,8 @@ OptionTable options_of(AugmentOptions& options) {
   table.add("flip_vertical", options.flip_vertical, "probability", probability);
   table.add("quarter_turns", options.quarter_turns, "probability of a turn by 90, 180 or 270 degrees", probability);
   table.add("affine", options.affine, "probability of one warp with the four ranges below", probability);
+  table.add("affine_method", options.affine_method, "one warp, or resized and then rotated as in the LGG study (neither shift nor shear)",
+            {"warp", "resize_rotate"});
   table.add_range("rotate_deg", options.rotate_deg, "degrees counter-clockwise", between(-360, 360));
   table.add_range("scale", options.scale, "zoom; 1 keeps the size", greater_than(0));
   table.add_range("shift", options.shift, "along x and y, as a part of width and height", between(-1, 1));
@@ -246,15 +254,26 @@ OptionTable options_of(AugmentOptions& options) {
   table.add_range("gamma_range", options.gamma_range, "exponent of the value, as a part of the value range", greater_than(0));
   table.add("noise", options.noise, "probability", probability);
   table.add_range("noise_sd", options.noise_sd, "standard deviation, as a part of the value range", between(0, 1));
+  table.check("affine_method", [&options]() -> std::string {
+    const std::array<double, 2> none{0, 0};
+    const bool fits = options.affine_method == "warp" || (options.shift == none && options.shear_deg == none);
+    return fits ? "" : "resize_rotate knows neither shift nor shear; set shift and shear_deg to [0, 0]";
+  });
   return table;
 }
 
 void augment_into(const RawSample& sample, const AugmentOptions& options, RandomKey key, RawSample& result) {
   LARMOR_ASSERT(sample.image.depth() == 1 && (sample.image.type == PixelType::u8 || sample.image.type == PixelType::f32));
-  const Placement placement = draw_placement(options, key);
+  Placement placement = draw_placement(options, key);
   result.key = sample.key;
-  move_pixels(sample.image, placement, cv::INTER_LINEAR, result.image);
-  move_pixels(sample.label, placement, cv::INTER_NEAREST, result.label);
+  if (placement.has_warp && options.affine_method == "resize_rotate") {
+    placement.has_warp = false;
+    move_pixels(resized_and_rotated(sample.image, placement, Sampling::linear), placement, cv::INTER_LINEAR, result.image);
+    move_pixels(resized_and_rotated(sample.label, placement, Sampling::nearest), placement, cv::INTER_NEAREST, result.label);
+  } else {
+    move_pixels(sample.image, placement, cv::INTER_LINEAR, result.image);
+    move_pixels(sample.label, placement, cv::INTER_NEAREST, result.label);
+  }
   const Tone tone = draw_tone(options, key);
   if (!tone.is_identity()) {
     if (result.image.type == PixelType::u8) {

@@ -1,10 +1,13 @@
 // Random changes of a training sample, keyed by (seed, epoch, case): the same for any number of threads.
 //
-// Order: horizontal flip, vertical flip, quarter turns, affine (one warp), brightness, contrast, gamma, noise.
+// Order: horizontal flip, vertical flip, quarter turns, affine (one warp), brightness, contrast, gamma, noise. With affine_method
+// `resize_rotate` the affine change comes first: the image is resized, then rotated, each with its own interpolation
+// (datasets/resize_rotate.h), as in the LGG study.
 // Ranges are [min, max]; a bare number is refused. Every step draws from its own key, so that switching one on or off leaves the
 // draws of the others as they are.
 #pragma once
 #include <array>
+#include <string>
 
 #include "core/options.h"
 #include "core/random.h"
@@ -15,8 +18,9 @@ namespace larmor::datasets {
 struct AugmentOptions {
   double flip_horizontal = 0;  ///< probability
   double flip_vertical = 0;
-  double quarter_turns = 0;  ///< probability of a turn by 90, 180 or 270 degrees
-  double affine = 0;         ///< probability of one warp with the four ranges below
+  double quarter_turns = 0;            ///< probability of a turn by 90, 180 or 270 degrees
+  double affine = 0;                   ///< probability of one warp with the four ranges below
+  std::string affine_method = "warp";  ///< warp | resize_rotate: scale, then rotation in two steps; knows neither shift nor shear
   std::array<double, 2> rotate_deg{-15, 15};
   std::array<double, 2> scale{0.95, 1.05};
   std::array<double, 2> shift{-0.0625, 0.0625};  ///< of the image's width and height

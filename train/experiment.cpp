@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "datasets/preprocess.h"
 #include "datasets/registry.h"
 #include "eval/registry.h"
 #include "losses/registry.h"
@@ -48,7 +49,7 @@ datasets::LoaderOptions loader_options(const Recipe& recipe) {
 
 Dataset open_dataset(const Recipe& recipe) {
   Dataset dataset;
-  dataset.source = datasets::registry().at(recipe.data.source).make(recipe.data.options);
+  dataset.source = datasets::preprocess(datasets::registry().at(recipe.data.source).make(recipe.data.options), recipe.data.preprocess);
   dataset.split = datasets::make_split(*dataset.source, recipe.data.split);
   if (!dataset.split.leaks) datasets::require_no_leak(*dataset.source, dataset.split);
   if (recipe.train.overfit > 0) overfit_on(dataset.split, *dataset.source, recipe.train.overfit);

@@ -40,8 +40,20 @@ OptionTable options_of(DataOptions& o) {
       .add("sampling", o.sampling, "how training cases are drawn", {"uniform", "balanced", "weighted"})
       .add("positive_share", o.positive_share, "balanced sampling: part of the cases that show the label", between(0, 1))
       .add("drop_last", o.drop_last, "leave out a last training batch that is not full")
+      .add_table("preprocess", datasets::options_of(o.preprocess), "preparation of whole volumes")
       .add_table("normalise", datasets::options_of(o.normalise), "from stored values to the network's input")
-      .add_table("augment", datasets::options_of(o.augment), "random changes of training samples");
+      .add_table("augment", datasets::options_of(o.augment), "random changes of training samples")
+      .check("normalise.kind",
+             [&o]() -> std::string {
+               const bool fits = o.preprocess.kind == "none" || o.normalise.kind == "unit";
+               return fits ? "" : "must be unit with data.preprocess, which has standardised the values";
+             })
+      .check("augment", [&o]() -> std::string {
+        const datasets::AugmentOptions& a = o.augment;
+        const bool fits = o.preprocess.kind == "none" || (a.brightness == 0 && a.contrast == 0 && a.gamma == 0 && a.noise == 0);
+        return fits ? ""
+                    : "brightness, contrast, gamma and noise clip to [0, 1]; they do not fit data.preprocess, which standardises values";
+      });
   return table;
 }
 

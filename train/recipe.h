@@ -20,6 +20,7 @@
 #include "core/options.h"
 #include "datasets/augment.h"
 #include "datasets/normalise.h"
+#include "datasets/preprocess.h"
 #include "datasets/split.h"
 #include "eval/predictor.h"
 
@@ -39,6 +40,7 @@ struct DataOptions {
   std::string sampling = "uniform";
   double positive_share = 0.5;
   bool drop_last = false;
+  datasets::PreprocessOptions preprocess;
   datasets::NormaliseOptions normalise;
   datasets::AugmentOptions augment;
 };

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <functional>
 
+#include "core/config.h"
+#include "datasets/resize_rotate.h"
 #include "tests/datasets/support.h"
 
 namespace larmor::datasets {
@@ -304,6 +306,31 @@ TEST(AugmentError, ABareNumberIsNoRange) {
                                              "a.yaml:1: data.augment.rotate_deg: '15' is not a range; write [min, max]",
                                              "a.yaml:1: data.augment.scale: [1.1, 0.9] is not a range; min must be <= max",
                                              "a.yaml:1: data.augment.shift: a list of 1 is not a range; write [min, max]"}));
+}
+
+TEST(Augment, ResizeAndRotateAreTwoStepsBeforeTheFlip) {
+  const RawSample original = make_sample(16, 16, 3, PixelType::f32);
+  AugmentOptions options = affine(9, 1.1, 0, 0);
+  options.affine_method = "resize_rotate";
+  options.flip_horizontal = 1;
+  RawSample sample = original;
+  augment(sample, options, RandomKey(5));
+  const auto changed = [](const Image& image, Sampling sampling) {
+    return rotate_in_place(rescale_in_place(image, 1.1, sampling), 9, sampling);
+  };
+  const auto mirrored = [](int64_t x, int64_t y) { return std::pair(15 - x, y); };
+  expect_moved(changed(original.image, Sampling::linear), sample.image, mirrored);
+  expect_moved(changed(original.label, Sampling::nearest), sample.label, mirrored);
+}
+
+TEST(AugmentError, ResizeAndRotateKnowNoShift) {
+  AugmentOptions options;
+  options.affine_method = "resize_rotate";
+  Problems problems;
+  options_of(options).read(parse_yaml("affine: 1", "a.yaml"), problems);
+  EXPECT_EQ(
+      problems.lines(),
+      std::vector<std::string>{"a.yaml:1: affine_method: resize_rotate knows neither shift nor shear; set shift and shear_deg to [0, 0]"});
 }
 
 }  // namespace

@@ -138,6 +138,28 @@ TEST_F(RecipeTest, EveryMistakeIsToldAtOnce) {
 }
 
 // What is multiplied or allocated has an upper end; a product that overflows would be silent.
+TEST_F(RecipeTest, PreparedVolumesAreNotScaledAgain) {
+  const std::string prepared = "data:\n  preprocess: {kind: buda}\n";
+  EXPECT_EQ(message_of(write("a.yaml", prepared + "  normalise: {kind: unit}\n")), "no error");
+  const fs::path imagenet = write("b.yaml", prepared);
+  EXPECT_EQ(message_of(imagenet),
+            imagenet.string() + ":1: data.normalise.kind: must be unit with data.preprocess, which has standardised the values");
+  const fs::path bright = write("c.yaml", prepared + "  normalise: {kind: unit}\n  augment: {gamma: 0.5}\n");
+  EXPECT_EQ(message_of(bright), bright.string() +
+                                    ":4: data.augment: brightness, contrast, gamma and noise clip to [0, 1]; they do not fit "
+                                    "data.preprocess, which standardises values");
+}
+
+TEST_F(RecipeTest, TheRecipeOfTheLggStudyIsWhole) {
+  const Recipe recipe = read_recipe(testing::source_dir() / "configs/lgg/buda.yaml", {});
+  EXPECT_EQ(recipe.data.preprocess.kind, "buda");
+  EXPECT_EQ(recipe.data.sampling, "weighted");
+  EXPECT_TRUE(recipe.data.drop_last);
+  EXPECT_EQ(recipe.model.name, "buda_unet");
+  EXPECT_EQ(recipe.loss_options.find_path("dice.empty_target")->scalar, "formula");
+  EXPECT_EQ(recipe.task_options.find("largest_component")->scalar, "true");
+}
+
 TEST_F(RecipeTest, CountsHaveAnUpperEnd) {
   const fs::path file = write("a.yaml", "{}\n");
   const std::string largest = "9223372036854775807";
