@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/cuda_kernels.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "train/trainer.h"
@@ -61,6 +62,7 @@ int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
   train::TrainerSettings settings;
   settings.threads = use_threads(global.threads);
   settings.device = at::Device(global.device);
+  settings.kernels = open_kernels(global.device);
   settings.style = global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic;
   settings.resume = options.resume;
   settings.overwrite = options.overwrite || (options.fast_dev_run && options.run_dir.empty());

@@ -39,6 +39,13 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     message(WARNING "LibTorch ${LibTorch_VERSION}: tested with 2.11 only")
   endif()
 
+  # Debian's C++ libraries have the present ABI of libstdc++; a LibTorch of the old one would only be refused by the linker.
+  file(STRINGS "${LibTorch_c10_LIBRARY}" _present_abi LIMIT_COUNT 1 REGEX "c105Error.*__cxx11")
+  if(NOT _present_abi)
+    message(FATAL_ERROR "LibTorch ${LibTorch_VERSION} in ${LibTorch_ROOT} is built for the old C++ ABI (_GLIBCXX_USE_CXX11_ABI=0): "
+      "take a build for the present one (the wheels on PyPI are from 2.7 on)")
+  endif()
+
   # The wheel's CPU library needs two CUDA libraries even where no GPU is: find them now, with a clear word, not at link time.
   set(LibTorch_RUNTIME_DIRS "${LibTorch_ROOT}/lib")
   set(LibTorch_RUNTIME_FILES "")

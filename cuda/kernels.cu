@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) ralamb_measure_kernel(Table table) {
     const float d = update_moments(tensor, weight, tensor.gradient[i], mean, mean_square);
     tensor.mean[i] = mean;
     tensor.mean_square[i] = mean_square;
-    sums.first += square(tensor.keep * weight);
+    sums.first += square(kept_weight(tensor, weight));
     sums.second += square(next_weight(tensor, weight, d, tensor.rate));
   });
   sums = sum_over_block(sums);

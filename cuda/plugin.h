@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /* Changes with every change of this header; a plugin of another version is refused. */
-#define LARMOR_CUDA_PLUGIN_VERSION 1
+#define LARMOR_CUDA_PLUGIN_VERSION 2
 /* The plugin's one exported function: const LarmorCudaPlugin* larmor_cuda_plugin(void). */
 #define LARMOR_CUDA_PLUGIN_ENTRY "larmor_cuda_plugin"
 
@@ -45,7 +45,7 @@ typedef struct LarmorCudaTensor {
   float eps;
   float root;          /* divides sqrt(v): the square root of its bias correction, or 1 */
   float added;         /* g <- g + added w: coupled weight decay */
-  float keep;          /* w <- keep w - rate d: decoupled weight decay */
+  float decay;         /* w <- (w - decay w) - rate d: decoupled weight decay */
   float rate;          /* learning rate with its corrections */
   int32_t is_adaptive; /* d = m / (sqrt(v) / root + eps), else d = m: the warm-up of RAdam */
 } LarmorCudaTensor;
@@ -67,7 +67,7 @@ typedef struct LarmorCudaPlugin {
 
   /* Adam, AdamW, RAdam: one pass over weights, gradient, mean, mean_square. */
   int32_t (*moment_step)(LarmorCudaWorkspace* workspace, const LarmorCudaTensor* tensors, int64_t count, void* stream);
-  /* Ralamb: the same with the rate of each tensor times min(|keep w|, largest_norm) / |next w|, 1 where a norm is 0. */
+  /* Ralamb: the same with the rate of each tensor times min(|w - decay w|, largest_norm) / |next w|, 1 where a norm is 0. */
   int32_t (*ralamb_step)(LarmorCudaWorkspace* workspace, const LarmorCudaTensor* tensors, int64_t count, double largest_norm, void* stream);
   /* Lookahead: slow <- slow + alpha (weights - slow); weights <- slow. */
   int32_t (*lookahead_sync)(LarmorCudaWorkspace* workspace, const LarmorCudaTensor* tensors, int64_t count, float alpha, void* stream);

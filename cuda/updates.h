@@ -28,8 +28,11 @@ LARMOR_HOST_DEVICE inline float update_moments(const LarmorCudaTensor& tensor, f
   return direction(tensor, mean, mean_square);
 }
 
+/// What decoupled decay leaves.
+LARMOR_HOST_DEVICE inline float kept_weight(const LarmorCudaTensor& tensor, float weight) { return weight - tensor.decay * weight; }
+
 LARMOR_HOST_DEVICE inline float next_weight(const LarmorCudaTensor& tensor, float weight, float direction, float rate) {
-  return tensor.keep * weight - rate * direction;
+  return kept_weight(tensor, weight) - rate * direction;
 }
 
 /// How much the layer-wise rule changes the rate, from squared norms of the kept and of the next weights.

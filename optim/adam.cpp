@@ -56,6 +56,16 @@ class AdamRule : public MomentRule {
     });
   }
 
+  std::optional<DeviceStep> device_step(const TensorStep& step) const override {
+    if (amsgrad_) return std::nullopt;
+    DeviceCoefficients coefficients = shared_coefficients(step);
+    coefficients.root = std::sqrt(bias_correction(this->beta2(), step.step));
+    coefficients.added = added_weight(step);
+    coefficients.decay = decay_of(step);
+    coefficients.rate = step.lr / bias_correction(step.momentum, step.step);
+    return DeviceStep{coefficients};
+  }
+
   void reference(TensorStep& step, const WholeTensor& tensor) const override {
     update_moments(tensor.state[0], tensor.state[1], tensor.gradient + added_weight(step) * tensor.weights, step.momentum, beta2());
     at::Tensor square = tensor.state[1];

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "core/error.h"
 #include "optim/chunks.h"
@@ -32,6 +33,22 @@ double sum_of_squares(const float* values, int64_t count) {
   return sum_over_elements<1>(count, streams(values), [=](int64_t i) { return std::array<float, 1>{values[i] * values[i]}; })[0];
 }
 
+DeviceTensor gradient_of(const Segment& segment) {
+  DeviceTensor tensor;
+  tensor.count = segment.count;
+  tensor.gradient = segment.parameter.grad().data_ptr<float>();
+  return tensor;
+}
+
+/// Moves the items that fit out of `items`; both keep their order.
+template <class Item, class Fits>
+std::vector<Item> take_out(std::vector<Item>& items, const Fits& fits) {
+  const auto rest = std::stable_partition(items.begin(), items.end(), [&](const Item& item) { return !fits(item); });
+  std::vector<Item> taken(std::make_move_iterator(rest), std::make_move_iterator(items.end()));
+  items.erase(rest, items.end());
+  return taken;
+}
+
 }  // namespace
 
 struct FlatOptimizer::Task {
@@ -39,6 +56,7 @@ struct FlatOptimizer::Task {
   const Segment* segment = nullptr;
   at::Tensor gradient;
   TensorStep step;
+  std::optional<DeviceStep> on_device;
 
   Chunk chunk(const Piece& piece, float* scratch = nullptr) const {
     const int64_t place = segment->offset + piece.begin;
@@ -49,6 +67,18 @@ struct FlatOptimizer::Task {
     part.gradient = gradient.const_data_ptr<float>() + piece.begin;
     for (size_t k = 0; k < group->state.size(); ++k) part.state[k] = group->state[k].data_ptr<float>() + place;
     return part;
+  }
+
+  DeviceTensor device_tensor() const {
+    const Chunk whole = chunk({0, 0, segment->count, 0});
+    DeviceTensor tensor;
+    tensor.count = whole.count;
+    tensor.weights = whole.weights;
+    tensor.gradient = gradient.data_ptr<float>();
+    tensor.mean = whole.state[0];
+    tensor.mean_square = whole.state[1];
+    tensor.coefficients = on_device->coefficients;
+    return tensor;
   }
 
   static std::vector<Piece> cut(std::span<const Task> tasks, bool whole_filters) {
@@ -73,14 +103,16 @@ FlatOptimizer::FlatOptimizer(std::unique_ptr<const Rule> rule, const std::vector
 void FlatOptimizer::step(double lr) {
   const c10::NoGradGuard no_gradients;
   std::vector<Task> tasks = make_tasks(lr);
-  std::vector<Task> slow;
-  std::erase_if(tasks, [&](const Task& task) {
-    const bool is_fast = task.group->parameters.is_cpu_float();
-    if (!is_fast) slow.push_back(task);
-    return !is_fast;
-  });
+  const std::vector<Task> fused = take_out(tasks, [&](const Task& task) { return task.on_device && is_served(*task.group); });
+  std::vector<Task> slow = take_out(tasks, [](const Task& task) { return !task.group->parameters.is_cpu_float(); });
   run_fast(tasks);
+  run_on_device(fused);
   run_reference(slow);
+}
+
+bool FlatOptimizer::is_served(const FlatGroup& group) const {
+  const at::Tensor& weights = group.parameters.weights();
+  return kernels_ && kernels_->serves(weights.device()) && weights.scalar_type() == at::kFloat;
 }
 
 std::vector<FlatOptimizer::Task> FlatOptimizer::make_tasks(double lr) {
@@ -90,7 +122,7 @@ std::vector<FlatOptimizer::Task> FlatOptimizer::make_tasks(double lr) {
   for (FlatGroup& group : groups_) {
     for (const size_t i : group.parameters.segments_with_gradient()) {
       const Segment& segment = group.parameters.segments()[i];
-      Task task{&group, &segment, segment.parameter.grad(), {}};
+      Task task{&group, &segment, segment.parameter.grad(), {}, {}};
       task.step.step = ++group.steps[i];
       task.step.lr = lr * group.lr_factor;
       task.step.weight_decay = group.weight_decay;
@@ -100,6 +132,7 @@ std::vector<FlatOptimizer::Task> FlatOptimizer::make_tasks(double lr) {
       task.step.filter = segment.filter;
       task.step.scalars = group.scalars[i].data();
       rule_->prepare(task.step);
+      if (kernels_ && gradient_scale == 1) task.on_device = rule_->device_step(task.step);
       tasks.push_back(std::move(task));
     }
   }
@@ -141,6 +174,13 @@ void FlatOptimizer::run_two_passes(std::vector<Task>& tasks) {
   optim::run_two_passes(pieces, passes, scratch_);
 }
 
+void FlatOptimizer::run_on_device(const std::vector<Task>& tasks) {
+  if (tasks.empty()) return;
+  std::vector<DeviceTensor> tensors;
+  for (const Task& task : tasks) tensors.push_back(task.device_tensor());
+  kernels_->step(tensors, tasks.front().on_device->largest_norm);
+}
+
 void FlatOptimizer::run_reference(std::vector<Task>& tasks) {
   for (Task& task : tasks) {
     const FlatParameters& parameters = task.group->parameters;
@@ -167,15 +207,22 @@ double FlatOptimizer::gradient_norm() {
   const c10::NoGradGuard no_gradients;
   std::vector<double> squares;
   std::vector<const Segment*> fast;
+  std::vector<DeviceTensor> served;
   for (const FlatGroup& group : groups_) {
     for (const size_t i : group.parameters.segments_with_gradient()) {
       const Segment& segment = group.parameters.segments()[i];
-      if (group.parameters.is_cpu_float()) {
+      if (is_served(group)) {
+        served.push_back(gradient_of(segment));
+      } else if (group.parameters.is_cpu_float()) {
         fast.push_back(&segment);
       } else {
         squares.push_back(at::square(segment.parameter.grad().to(at::kDouble)).sum().item<double>());
       }
     }
+  }
+  if (!served.empty()) {
+    const std::vector<double> on_device = kernels_->gradient_squares(served);
+    squares.insert(squares.end(), on_device.begin(), on_device.end());
   }
   const std::vector<Piece> pieces = cut(fast, false);
   std::vector<double> parts(pieces.size());
@@ -190,9 +237,18 @@ double FlatOptimizer::gradient_norm() {
 
 void FlatOptimizer::scale_gradients(double factor) {
   const c10::NoGradGuard no_gradients;
+  std::vector<DeviceTensor> served;
   for (const FlatGroup& group : groups_) {
-    for (const size_t i : group.parameters.segments_with_gradient()) group.parameters.segments()[i].parameter.mutable_grad().mul_(factor);
+    for (const size_t i : group.parameters.segments_with_gradient()) {
+      const Segment& segment = group.parameters.segments()[i];
+      if (is_served(group)) {
+        served.push_back(gradient_of(segment));
+      } else {
+        segment.parameter.mutable_grad().mul_(factor);
+      }
+    }
   }
+  if (!served.empty()) kernels_->scale_gradients(served, factor);
 }
 
 void FlatOptimizer::clamp_gradients(double limit) {

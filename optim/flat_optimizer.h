@@ -42,8 +42,11 @@ class FlatOptimizer : public Optimizer {
   NamedTensors state() const override;
   void load_state(const NamedTensors& state, const std::string& source) override;
   double default_lr() const override { return rule_->lr(); }
+  void use_kernels(std::shared_ptr<DeviceKernels> kernels) override { kernels_ = std::move(kernels); }
 
   const std::vector<FlatGroup>& groups() const { return groups_; }
+  /// True where the kernels in use take the group's tensors.
+  bool is_served(const FlatGroup& group) const;
   /// The segments that have a gradient now.
   std::vector<SegmentIndex> segments_with_gradient() const;
   /// What state() saves and load_state() fills, by name: views into the buffers; steps and scalars as tensors of their own.
@@ -55,10 +58,12 @@ class FlatOptimizer : public Optimizer {
   void run_fast(std::vector<Task>& tasks);
   void run_one_pass(const std::vector<Task>& tasks);
   void run_two_passes(std::vector<Task>& tasks);
+  void run_on_device(const std::vector<Task>& tasks);
   void run_reference(std::vector<Task>& tasks);
 
   std::unique_ptr<const Rule> rule_;
   std::vector<FlatGroup> groups_;
+  std::shared_ptr<DeviceKernels> kernels_;
   double momentum_ = std::numeric_limits<double>::quiet_NaN();
   at::Tensor scratch_;
 };

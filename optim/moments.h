@@ -40,6 +40,14 @@ class MomentRule : public Rule {
   std::vector<std::string> state_names() const override { return {"exp_avg", "exp_avg_sq"}; }
 
  protected:
+  /// The coefficients that all moment rules share; root, added, keep, rate and is_adaptive are the rule's.
+  DeviceCoefficients shared_coefficients(const TensorStep& step) const {
+    DeviceCoefficients coefficients;
+    coefficients.beta1 = step.momentum;
+    coefficients.beta2 = beta2();
+    coefficients.eps = eps();
+    return coefficients;
+  }
   double beta2() const { return moments_.betas[1]; }
   double eps() const { return moments_.eps; }
 

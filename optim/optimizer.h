@@ -4,7 +4,8 @@
 // step is one pass, or two where norms are needed, over each segment (tensor). Gradients stay where backward() put them.
 // A segment whose gradient was not produced since the last zero_grad() is skipped entirely: no decay, no state, no step count.
 // State is saved by parameter name; k steps, save, load, n-k steps equal n steps bit for bit on CPU, whatever the thread count.
-// float32 on the CPU runs in fused loops; any other type or device through ATen operators (optim/rule.h).
+// float32 on the CPU runs in fused loops, on a device in fused kernels where there are some (use_kernels); any other type or device
+// through ATen operators (optim/rule.h).
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -38,6 +39,8 @@ struct ParameterGroup {
 /// Error (usage): a pattern that fits no parameter.
 std::vector<ParameterGroup> make_groups(const NamedTensors& parameters, const std::vector<GroupRule>& rules);
 
+class DeviceKernels;  // optim/device_kernels.h
+
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -60,6 +63,8 @@ class Optimizer {
   /// The slow weights where the optimizer keeps some (Lookahead), by parameter name; empty otherwise.
   virtual NamedTensors slow_weights() const { return {}; }
   virtual double default_lr() const = 0;
+  /// Fused steps for parameters on the device that these kernels serve, by rules that have one; the others go on through ATen.
+  virtual void use_kernels(std::shared_ptr<DeviceKernels>) {}
 };
 
 }  // namespace larmor::optim

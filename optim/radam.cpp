@@ -47,6 +47,16 @@ class RadamRule : public MomentRule {
     });
   }
 
+  std::optional<DeviceStep> device_step(const TensorStep& step) const override {
+    const Rectification rectification = rectify(step.step, step.momentum, this->beta2());
+    DeviceCoefficients coefficients = shared_coefficients(step);
+    coefficients.added = added_weight(step);
+    coefficients.decay = decay_of(step, rectification);
+    coefficients.rate = rate_of(step, rectification);
+    coefficients.is_adaptive = rectification.is_adaptive;
+    return DeviceStep{coefficients};
+  }
+
   void reference(TensorStep& step, const WholeTensor& tensor) const override {
     const Rectification rectification = rectify(step.step, step.momentum, beta2());
     update_moments(tensor.state[0], tensor.state[1], tensor.gradient + added_weight(step) * tensor.weights, step.momentum, beta2());

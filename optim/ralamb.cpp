@@ -65,6 +65,15 @@ class RalambRule : public MomentRule {
     subtract_scratch(chunk, decay_of(step), rate * step.ratio);
   }
 
+  std::optional<DeviceStep> device_step(const TensorStep& step) const override {
+    const Rectification rectification = rectify(step.step, step.momentum, this->beta2());
+    DeviceCoefficients coefficients = shared_coefficients(step);
+    coefficients.decay = decay_of(step);
+    coefficients.rate = step.lr * rectification.factor;
+    coefficients.is_adaptive = rectification.is_adaptive;
+    return DeviceStep{coefficients, kLargestWeightNorm};
+  }
+
   void reference(TensorStep& step, const WholeTensor& tensor) const override {
     const at::Tensor& mean = tensor.state[0];
     update_moments(mean, tensor.state[1], tensor.gradient, step.momentum, beta2());

@@ -11,8 +11,11 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "optim/device_kernels.h"
 
 namespace larmor::optim {
 
@@ -73,6 +76,9 @@ class Rule {
   /// After all of first_pass; sets step.ratio, may change step.scalars.
   virtual void between(TensorStep&) const {}
   virtual void update(const TensorStep& step, const Chunk& chunk) const = 0;
+
+  /// The step as a call of fused device kernels, where they can do it. prepare() has been called; the state is exp_avg, exp_avg_sq.
+  virtual std::optional<DeviceStep> device_step(const TensorStep&) const { return std::nullopt; }
 
   /// The whole step (prepare() has been called).
   virtual void reference(TensorStep& step, const WholeTensor& tensor) const = 0;

@@ -35,6 +35,10 @@ class SlowWeightOptimizer : public Optimizer {
   void scale_gradients(double factor) override { inner_->scale_gradients(factor); }
   void clamp_gradients(double limit) override { inner_->clamp_gradients(limit); }
   double default_lr() const override { return inner_->default_lr(); }
+  void use_kernels(std::shared_ptr<DeviceKernels> kernels) override {
+    kernels_ = kernels;
+    inner_->use_kernels(std::move(kernels));
+  }
 
   NamedTensors state() const override {
     NamedTensors all = inner_->state();
@@ -96,11 +100,14 @@ class SlowWeightOptimizer : public Optimizer {
   void synchronise(const std::vector<SegmentIndex>& stepped) {
     std::vector<SegmentIndex> due;
     std::vector<const Segment*> segments;
+    std::vector<DeviceTensor> served;
     for (const SegmentIndex& index : stepped) {
       const FlatGroup& group = inner_->groups()[index.group];
       if (group.steps[index.segment] % period_ != 0) continue;
       const Segment& segment = group.parameters.segments()[index.segment];
-      if (group.parameters.is_cpu_float()) {
+      if (inner_->is_served(group)) {
+        served.push_back(device_tensor(index));
+      } else if (group.parameters.is_cpu_float()) {
         due.push_back(index);
         segments.push_back(&segment);
       } else {
@@ -108,12 +115,23 @@ class SlowWeightOptimizer : public Optimizer {
                               group.parameters.view(slow_[index.group], segment));
       }
     }
+    if (!served.empty()) kernels_->synchronise(served, alpha_);
     for_each_piece(cut(segments, false), [&](const Piece& piece, size_t) {
       const size_t g = due[piece.item].group;
       const int64_t place = segments[piece.item]->offset + piece.begin;
       synchronise_fast(inner_->groups()[g].parameters.weights().data_ptr<float>() + place, slow_[g].data_ptr<float>() + place,
                        piece.end - piece.begin);
     });
+  }
+
+  DeviceTensor device_tensor(const SegmentIndex& index) const {
+    const FlatParameters& parameters = inner_->groups()[index.group].parameters;
+    const Segment& segment = parameters.segments()[index.segment];
+    DeviceTensor tensor;
+    tensor.count = segment.count;
+    tensor.weights = parameters.weights().data_ptr<float>() + segment.offset;
+    tensor.slow = slow_[index.group].data_ptr<float>() + segment.offset;
+    return tensor;
   }
 
   void synchronise_reference(const at::Tensor& weights, const at::Tensor& slow) const {
@@ -131,6 +149,7 @@ class SlowWeightOptimizer : public Optimizer {
   }
 
   std::unique_ptr<FlatOptimizer> inner_;
+  std::shared_ptr<DeviceKernels> kernels_;
   std::vector<at::Tensor> slow_;  ///< one buffer per group
   int64_t period_;
   double alpha_;

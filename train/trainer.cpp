@@ -91,6 +91,7 @@ class Session {
     task_ = make_task(recipe_, network_->info().classes);
     loss_ = make_loss(recipe_);
     optimizer_ = make_optimizer(recipe_, *network_);
+    if (settings.kernels) optimizer_->use_kernels(settings.kernels);
     buffers_ = tensors_of(network_->named_buffers());
     for (const at::Tensor& buffer : buffers_) buffers_before_.push_back(buffer.clone());
     loader_ = make_training_loader(recipe_, dataset_, slot_allocator(settings_.device));

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/progress.h"
+#include "optim/device_kernels.h"
 #include "train/recipe.h"
 #include "train/run_folder.h"
 
@@ -19,7 +20,8 @@ namespace larmor::train {
 
 struct TrainerSettings {
   at::Device device = at::kCPU;
-  int64_t threads = 1;  ///< compute threads, for the log
+  std::shared_ptr<optim::DeviceKernels> kernels;  ///< fused optimizer steps on `device`; null: none
+  int64_t threads = 1;                            ///< compute threads, for the log
   ProgressStyle style = ProgressStyle::automatic;
   bool resume = false;                               ///< go on from checkpoints/last
   bool overwrite = false;                            ///< start again in a folder that holds a run

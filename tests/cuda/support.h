@@ -42,7 +42,7 @@ inline LarmorCudaTensor common_coefficients(const StepOptions& options) {
   tensor.rest2 = static_cast<float>(1 - options.beta2);
   tensor.eps = static_cast<float>(options.eps);
   tensor.added = static_cast<float>(options.coupled_decay);
-  tensor.keep = static_cast<float>(1 - options.lr * options.decoupled_decay);
+  tensor.decay = static_cast<float>(options.lr * options.decoupled_decay);
   tensor.root = 1;
   tensor.is_adaptive = 1;
   return tensor;
@@ -96,7 +96,7 @@ inline void ralamb_step(const LarmorCudaTensor& tensor, double largest_norm) {
   double kept = 0, next = 0;
   for (int64_t i = 0; i < tensor.count; ++i) {
     const float d = update_moments(tensor, tensor.weights[i], tensor.gradient[i], tensor.mean[i], tensor.mean_square[i]);
-    kept += std::pow(static_cast<double>(tensor.keep * tensor.weights[i]), 2);
+    kept += std::pow(static_cast<double>(kept_weight(tensor, tensor.weights[i])), 2);
     next += std::pow(static_cast<double>(next_weight(tensor, tensor.weights[i], d, tensor.rate)), 2);
   }
   const double ratio = ralamb_ratio(kept, next, largest_norm);
