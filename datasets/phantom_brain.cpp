@@ -23,22 +23,25 @@ constexpr float kBone = 0.075f;
 constexpr float kFluid = 0.092f;
 constexpr float kBend = 0.012f;  // how far the random displacement reaches (one SD)
 
-/// Signal of a tissue in T1, FLAIR, T1CE.
-using Signal = std::array<float, 3>;
-constexpr Signal kAir{3, 3, 3};
-constexpr Signal kFat{168, 112, 172};
-constexpr Signal kCompactBone{20, 12, 22};
-constexpr Signal kMarrow{92, 54, 96};
-constexpr Signal kMuscle{66, 58, 84};
-constexpr Signal kCsf{28, 14, 30};
-constexpr Signal kGrey{76, 108, 88};
-constexpr Signal kWhite{112, 80, 118};
-constexpr Signal kNucleus{92, 96, 99};
-constexpr Signal kEye{30, 20, 32};
-constexpr Signal kVessel{46, 22, 205};
-constexpr Signal kOedema{62, 200, 66};
-constexpr Signal kCore{44, 158, 48};
-constexpr Signal kRim{70, 186, 214};
+/// Signal of a tissue in T1, FLAIR, T1CE, T2.
+using Signal = std::array<float, 4>;
+constexpr Signal kAir{3, 3, 3, 3};
+constexpr Signal kFat{168, 112, 172, 150};
+constexpr Signal kCompactBone{20, 12, 22, 14};
+constexpr Signal kMarrow{92, 54, 96, 70};
+constexpr Signal kMuscle{66, 58, 84, 48};
+constexpr Signal kCsf{28, 14, 30, 232};
+constexpr Signal kGrey{76, 108, 88, 112};
+constexpr Signal kWhite{112, 80, 118, 84};
+constexpr Signal kNucleus{92, 96, 99, 94};
+constexpr Signal kEye{30, 20, 32, 226};
+constexpr Signal kVessel{46, 22, 205, 16};
+constexpr Signal kOedema{62, 200, 66, 196};
+constexpr Signal kCore{44, 158, 48, 178};
+constexpr Signal kRim{70, 186, 214, 150};
+constexpr Signal kEnhancing{70, 150, 222, 152};
+constexpr Signal kNonEnhancing{56, 176, 60, 192};
+constexpr Signal kNecrotic{36, 78, 40, 216};
 
 /// 0 below `low`, 1 above `high`, smooth between; falls when low > high.
 float step(float low, float high, float value) {
@@ -208,7 +211,7 @@ void add_midline(Tissue& tissue, const Point& p) {
   if (open <= 0) return;
   add_grey(tissue, kGrey, open * step(0.040f, 0.026f, x + 0.006f * p.folds));
   add_fluid(tissue, open * step(0.014f, 0.006f, x));
-  blend(tissue.signal, {70, 40, 170}, open * 0.6f * step(0.006f, 0.002f, x));
+  blend(tissue.signal, {70, 40, 170, 40}, open * 0.6f * step(0.006f, 0.002f, x));
 }
 
 /// Cerebellum with its leaves, brain stem, and the cisterns around them.
@@ -231,7 +234,7 @@ void add_posterior_fossa(Tissue& tissue, const Point& p) {
   add_fluid(tissue, level * step(0.028f, 0.018f, segment(p.x, p.y, 0, 0.20f, 0, 0.23f)));
   const float stem = ellipse(p.x, p.y, 0, 0.09f, 0.105f, 0.085f);
   add_fluid(tissue, level * step(1.42f, 1.25f, stem) * step(0.22f, 0.14f, p.y));
-  blend(tissue.signal, {100, 88, 106}, level * step(1.08f, 0.95f, stem));
+  blend(tissue.signal, {100, 88, 106, 88}, level * step(1.08f, 0.95f, stem));
   const float star = ellipse(p.x, p.y, 0, -0.08f, 0.10f, 0.065f) + 0.18f * std::cos(5 * std::atan2(p.y + 0.08f, p.x));
   add_fluid(tissue, level * step(-0.42f, -0.34f, p.z) * step(1.05f, 0.9f, star));
 }
@@ -298,22 +301,57 @@ float tumour_depth(const PhantomTumour& tumour, const Point& p, float white) {
   return 1 - distance + 0.15f * p.broad + 0.08f * p.folds + 0.02f * p.fine - 0.10f * (1 - white);
 }
 
-/// Lays the tumours over the tissue; returns the part of the point that is abnormal on FLAIR.
-float add_tumours(Tissue& tissue, const Point& p, const std::vector<PhantomTumour>& tumours) {
-  float abnormal = 0;
+/// The part of a tumour of the Siberian set at a depth: shells with ragged borders, of which each type has its own.
+TumourClass class_at(PhantomTumourType type, float depth, const Point& p) {
+  switch (type) {
+    case PhantomTumourType::glioblastoma:
+      if (depth < 0.32f) return TumourClass::edema;
+      if (depth > 0.58f + 0.05f * p.fine) return TumourClass::necrotic;
+      return p.broad < -0.7f ? TumourClass::non_enhancing : TumourClass::enhancing;
+    case PhantomTumourType::astrocytoma:
+      if (depth < 0.15f) return TumourClass::edema;
+      return depth > 0.45f && p.broad > 1.0f ? TumourClass::enhancing : TumourClass::non_enhancing;
+    case PhantomTumourType::meningioma:
+      return depth < 0.28f ? TumourClass::edema : TumourClass::enhancing;
+    case PhantomTumourType::neurinoma:
+      return depth > 0.5f && p.broad > 0.2f ? TumourClass::necrotic : TumourClass::enhancing;
+    case PhantomTumourType::low_grade_glioma:
+      break;
+  }
+  return TumourClass::edema;
+}
+
+const Signal& signal_of(TumourClass part) {
+  if (part == TumourClass::enhancing) return kEnhancing;
+  if (part == TumourClass::non_enhancing) return kNonEnhancing;
+  return part == TumourClass::necrotic ? kNecrotic : kOedema;
+}
+
+/// What the tumours leave of a point.
+struct Abnormal {
+  float part = 0;  ///< of the point that is abnormal on FLAIR
+  TumourClass of = TumourClass::none;
+};
+
+/// Lays the tumours over the tissue.
+Abnormal add_tumours(Tissue& tissue, const Point& p, const std::vector<PhantomTumour>& tumours) {
+  Abnormal abnormal;
   for (const PhantomTumour& tumour : tumours) {
     const float depth = tumour_depth(tumour, p, tissue.white);
     // Neither across the midline nor into fluid.
     const float same_side = step(-0.012f, 0.004f, tumour.x > 0 ? p.x : -p.x);
     const float part = step(-0.05f, 0.05f, depth) * step(0.25f, 0.55f, tissue.brain) * same_side;
     if (part <= 0) continue;
-    Signal signal = kOedema;
+    const TumourClass of = class_at(tumour.type, depth, p);
+    Signal signal = signal_of(of);
     for (float& value : signal) value *= 1 + 0.05f * p.broad + 0.03f * p.fine;
-    const auto enhancement = static_cast<float>(tumour.enhancement);
-    blend(signal, kCore, step(0.46f, 0.58f, depth));
-    blend(signal, kRim, enhancement * bump(depth, 0.46f, 0.075f));
+    if (tumour.type == PhantomTumourType::low_grade_glioma) {
+      const auto enhancement = static_cast<float>(tumour.enhancement);
+      blend(signal, kCore, step(0.46f, 0.58f, depth));
+      blend(signal, kRim, enhancement * bump(depth, 0.46f, 0.075f));
+    }
     blend(tissue.signal, signal, 0.97f * part);
-    abnormal = std::max(abnormal, part);
+    if (part > abnormal.part) abnormal = {part, of};
   }
   return abnormal;
 }
@@ -326,12 +364,13 @@ Section section_of(const PhantomHead& head, double z) {
           static_cast<float>(head.folding), static_cast<float>(1 / std::max(0.55, extent))};
 }
 
-/// Every pixel's signal without noise, and the mask.
-void draw(const PhantomHead& head, const std::vector<PhantomTumour>& tumours, const Fields& fields, float z, cv::Mat& signal, Image& mask) {
+/// Every pixel's signal without noise, and what part of a tumour it shows.
+void draw(const PhantomHead& head, const std::vector<PhantomTumour>& tumours, const Fields& fields, float z, cv::Mat& signal,
+          Image& classes) {
   const Section section = section_of(head, z);
   if (section.width <= 0) return;
   const auto c = static_cast<float>(std::cos(head.tilt)), s = static_cast<float>(std::sin(head.tilt));
-  const float pixel = 2 / static_cast<float>(mask.width());
+  const float pixel = 2 / static_cast<float>(classes.width());
   for (int row = 0; row < signal.rows; ++row) {
     for (int column = 0; column < signal.cols; ++column) {
       const auto at = [&](const cv::Mat& field) { return field.at<float>(row, column); };
@@ -344,17 +383,22 @@ void draw(const PhantomHead& head, const std::vector<PhantomTumour>& tumours, co
                         at(fields.fine),
                         at(fields.broad)};
       Tissue tissue = tissue_at(point, section);
-      if (tissue.brain > 0 && add_tumours(tissue, point, tumours) > 0.5f) {
-        mask.data<uint8_t>()[row * mask.width() + column] = 255;
-      }
-      signal.at<cv::Vec3f>(row, column) = {tissue.signal[0], tissue.signal[1], tissue.signal[2]};
+      const Abnormal abnormal = tissue.brain > 0 ? add_tumours(tissue, point, tumours) : Abnormal{};
+      if (abnormal.part > 0.5f) classes.data<uint8_t>()[row * classes.width() + column] = static_cast<uint8_t>(abnormal.of);
+      signal.at<cv::Vec4f>(row, column) = {tissue.signal[0], tissue.signal[1], tissue.signal[2], tissue.signal[3]};
     }
   }
 }
 
+float sensitivity(const PhantomHead& head, const cv::Mat& coil, int row, int column) {
+  return static_cast<float>(head.gain * std::exp(head.bias * coil.at<float>(row, column)));
+}
+
+void blur(cv::Mat& signal) { cv::GaussianBlur(signal, signal, {}, 0.55, 0.55, cv::BORDER_REPLICATE); }
+
 /// Coil sensitivity, then the magnitude of a complex signal with noise in both parts.
 void finish(cv::Mat& signal, const cv::Mat& coil, const PhantomHead& head, RandomKey key, Image& image) {
-  cv::GaussianBlur(signal, signal, {}, 0.55, 0.55, cv::BORDER_REPLICATE);
+  blur(signal);
   NormalStream stream(key);
   std::vector<float> noise(static_cast<size_t>(image.width()) * 8);
   const auto sd = static_cast<float>(head.noise_sd);
@@ -363,7 +407,7 @@ void finish(cv::Mat& signal, const cv::Mat& coil, const PhantomHead& head, Rando
     stream.fill(noise);
     const auto* clean = signal.ptr<float>(row);
     for (int column = 0; column < signal.cols; ++column) {
-      const auto factor = static_cast<float>(head.gain * std::exp(head.bias * coil.at<float>(row, column)));
+      const float factor = sensitivity(head, coil, row, column);
       for (int c = 0; c < 3; ++c) {
         const float* n = &noise[static_cast<size_t>(column) * 8 + static_cast<size_t>(2 * c)];
         const float real = factor * clean[column * 3 + c] + sd * n[0], imaginary = sd * n[1];
@@ -373,9 +417,44 @@ void finish(cv::Mat& signal, const cv::Mat& coil, const PhantomHead& head, Rando
   }
 }
 
+/// A slice as drawn: 4 channels of signal, and classes.
+struct Drawn {
+  Fields fields;
+  cv::Mat signal;
+  Image classes;
+};
+
+Drawn draw_slice(RandomKey key, const PhantomHead& head, const std::vector<PhantomTumour>& tumours, double z, int64_t size) {
+  const auto side = static_cast<int>(size);
+  Drawn drawn{make_fields(key.with("fields"), z, size), cv::Mat(side, side, CV_32FC4, cv::Scalar(kAir[0], kAir[1], kAir[2], kAir[3])),
+              Image::make({size, size, 1}, 1, PixelType::u8)};
+  draw(head, tumours, drawn.fields, static_cast<float>(z), drawn.signal, drawn.classes);
+  return drawn;
+}
+
+double height_of(int64_t slice, int64_t slices) {
+  return kBase + (kTop - kBase) * static_cast<double>(slice) / static_cast<double>(slices - 1);
+}
+
 }  // namespace
 
-PhantomBrain::PhantomBrain(RandomKey key, int64_t slices, int64_t size) : key_(key), slices_(slices), size_(size) {
+std::string to_string(PhantomTumourType type) {
+  switch (type) {
+    case PhantomTumourType::meningioma:
+      return "meningioma";
+    case PhantomTumourType::neurinoma:
+      return "neurinoma";
+    case PhantomTumourType::glioblastoma:
+      return "glioblastoma";
+    case PhantomTumourType::astrocytoma:
+      return "astrocytoma";
+    case PhantomTumourType::low_grade_glioma:
+      break;
+  }
+  return "low_grade_glioma";
+}
+
+PhantomBrain::PhantomBrain(RandomKey key, int64_t slices, int64_t size, PhantomTumourType type) : key_(key), slices_(slices), size_(size) {
   Random random(key.with("head"));
   head_.half_width = random.uniform(0.60, 0.68);
   head_.half_length = random.uniform(0.77, 0.85);
@@ -387,7 +466,39 @@ PhantomBrain::PhantomBrain(RandomKey key, int64_t slices, int64_t size) : key_(k
   head_.gain = random.uniform(0.82, 1.08);
   head_.bias = random.uniform(0.04, 0.11);
   head_.noise_sd = random.uniform(2.0, 4.5);
-  place_tumours();
+  if (type == PhantomTumourType::low_grade_glioma) {
+    place_tumours();
+  } else {
+    place_tumour_of(type);
+  }
+}
+
+/// One tumour where its type grows: meningiomas at the surface, neurinomas beside the brain stem, the others in white matter.
+void PhantomBrain::place_tumour_of(PhantomTumourType type) {
+  Random random(key_.with("tumours"));
+  PhantomTumour tumour;
+  tumour.type = type;
+  const double side = random.chance(0.5) ? 1 : -1;
+  if (type == PhantomTumourType::meningioma) {
+    tumour.radius = random.uniform(0.16, 0.22);
+    tumour.x = side * (head_.half_width - kFluid - 0.6 * tumour.radius);
+    tumour.y = random.uniform(-0.2, 0.2);
+    tumour.z = random.uniform(-0.02, 0.15);
+  } else if (type == PhantomTumourType::neurinoma) {
+    tumour.radius = random.uniform(0.11, 0.15);
+    tumour.x = side * random.uniform(0.22, 0.27);
+    tumour.y = random.uniform(0.26, 0.34);
+    tumour.z = random.uniform(-0.36, -0.30);
+  } else {
+    tumour.radius = random.uniform(0.18, 0.28);
+    tumour.x = side * random.uniform(0.20, 0.32);
+    tumour.y = random.uniform(-0.32, 0.32);
+    tumour.z = random.uniform(-0.05, 0.22);
+  }
+  tumour.radius_z = tumour.radius * random.uniform(0.8, 1.05);
+  tumour.stretch = random.uniform(1, 1.4);
+  tumour.angle = random.uniform(0, std::numbers::pi);
+  tumours_.push_back(tumour);
 }
 
 /// One tumour in white matter; every third brain that has room for it gets a small second one, empty slices apart.
@@ -419,13 +530,29 @@ void PhantomBrain::place_tumours() {
 }
 
 PhantomSlice PhantomBrain::render(int64_t slice) const {
-  const double z = kBase + (kTop - kBase) * static_cast<double>(slice) / static_cast<double>(slices_ - 1);
-  PhantomSlice result{Image::make({size_, size_, 1}, 3, PixelType::u8), Image::make({size_, size_, 1}, 1, PixelType::u8)};
-  const Fields fields = make_fields(key_.with("fields"), z, size_);
-  cv::Mat signal(static_cast<int>(size_), static_cast<int>(size_), CV_32FC3, cv::Scalar(kAir[0], kAir[1], kAir[2]));
   const bool can_hold_tumour = slice > 0 && slice < slices_ - 1;
-  draw(head_, can_hold_tumour ? tumours_ : std::vector<PhantomTumour>{}, fields, static_cast<float>(z), signal, result.mask);
-  finish(signal, fields.coil, head_, key_.with("noise").with(static_cast<uint64_t>(slice)), result.image);
+  Drawn drawn = draw_slice(key_, head_, can_hold_tumour ? tumours_ : std::vector<PhantomTumour>{}, height_of(slice, slices_), size_);
+  PhantomSlice result{Image::make({size_, size_, 1}, 3, PixelType::u8), std::move(drawn.classes)};
+  uint8_t* mask = result.mask.data<uint8_t>();
+  std::transform(mask, mask + result.mask.voxels(), mask, [](uint8_t of) { return static_cast<uint8_t>(of > 0 ? 255 : 0); });
+  cv::Mat signal(drawn.signal.size(), CV_32FC3);
+  cv::mixChannels(drawn.signal, signal, {0, 0, 1, 1, 2, 2});
+  finish(signal, drawn.fields.coil, head_, key_.with("noise").with(static_cast<uint64_t>(slice)), result.image);
+  return result;
+}
+
+PhantomSignals PhantomBrain::signals(int64_t slice) const {
+  Drawn drawn = draw_slice(key_, head_, tumours_, height_of(slice, slices_), size_);
+  blur(drawn.signal);
+  PhantomSignals result{Image::make({size_, size_, 1}, 4, PixelType::f32), std::move(drawn.classes)};
+  auto* values = result.signal.data<float>();
+  for (int row = 0; row < drawn.signal.rows; ++row) {
+    for (int column = 0; column < drawn.signal.cols; ++column) {
+      const float factor = sensitivity(head_, drawn.fields.coil, row, column);
+      const auto& signal = drawn.signal.at<cv::Vec4f>(row, column);
+      for (int c = 0; c < 4; ++c) *values++ = factor * signal[c];
+    }
+  }
   return result;
 }
 

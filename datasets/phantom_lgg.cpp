@@ -1,7 +1,6 @@
 #include "datasets/phantom_lgg.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include "core/files.h"
 #include "core/random.h"
 #include "core/thread_pool.h"
+#include "datasets/fresh_folder.h"
 #include "datasets/phantom_brain.h"
 #include "imaging/tiff.h"
 
@@ -60,13 +60,6 @@ void check(const LggPhantomOptions& options) {
   if (options.slices != 0) require("slices", options.slices, kFewestSlices, kMostSlices);
   require("size", options.size, kSmallestSide, kLargestSide);
   require("threads", options.threads, 0, 1024);
-}
-
-void require_free(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::exists(folder, error)) return;
-  if (!fs::is_directory(folder, error)) throw_usage_error(fmt::format("phantom: {} is a file; name a new folder", folder.string()));
-  if (!fs::is_empty(folder, error)) throw_usage_error(fmt::format("phantom: {} is not empty; name a new folder", folder.string()));
 }
 
 RandomKey key_of(const LggPhantomOptions& options, int64_t patient) {
@@ -118,40 +111,11 @@ std::string marker_text(const LggPhantomOptions& options) {
       options.patients, options.slices == 0 ? "20-88" : std::to_string(options.slices), options.size, options.seed);
 }
 
-/// A folder beside the target that is removed unless it is kept under the target's name.
-class FreshFolder {
- public:
-  explicit FreshFolder(const fs::path& target) : target_(target), path_(target.string() + fmt::format(".part-{}", ::getpid())) {
-    make_folder(path_);
-  }
-  ~FreshFolder() {
-    std::error_code ignored;
-    if (!is_kept_) fs::remove_all(path_, ignored);
-  }
-  FreshFolder(const FreshFolder&) = delete;
-  FreshFolder& operator=(const FreshFolder&) = delete;
-  const fs::path& path() const { return path_; }
-  void keep() {
-    std::error_code error;
-    fs::rename(path_, target_, error);  // replaces an empty folder
-    if (error) throw_run_error(fmt::format("{}: cannot be written: {}", target_.string(), error.message()));
-    is_kept_ = true;
-  }
-
- private:
-  fs::path target_;
-  fs::path path_;
-  bool is_kept_ = false;
-};
-
 }  // namespace
 
 void write_lgg_phantom(const fs::path& folder, const LggPhantomOptions& options) {
   check(options);
-  const fs::path target = fs::absolute(folder).lexically_normal();
-  const fs::path cleaned = target.has_filename() ? target : target.parent_path();
-  require_free(cleaned);
-  FreshFolder fresh(cleaned);
+  FreshFolder fresh(folder, "phantom");
 
   std::vector<PhantomBrain> brains;
   std::vector<std::pair<int64_t, int64_t>> work;  // patient, slice
