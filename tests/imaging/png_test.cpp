@@ -136,7 +136,7 @@ TEST(PngError, NamesWhatIsWrong) {
       {signature + header_chunk(2, 2, 8, 0) + chunk("IDAT", "xyz") + end, "its pixel data are damaged"},
       {bad_data, "its pixel data are damaged"},
   };
-  for (const auto& [content, message] : cases) EXPECT_EQ(testing::data_error([&] { read(content); }), "a.png: " + message);
+  for (const auto& [content, message] : cases) EXPECT_EQ(testing::data_error([&content = content] { read(content); }), "a.png: " + message);
 }
 
 TEST(PngError, LibpngIsSilent) {

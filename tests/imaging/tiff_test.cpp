@@ -317,7 +317,7 @@ TEST(TiffError, NamesWhatIsWrong) {
       {make().set(TIFFTAG_COMPRESSION, {8}).bytes(), "its compressed data are damaged"},
   };
   for (const auto& [content, message] : cases) {
-    EXPECT_EQ(testing::data_error([&] { read_tiff({bytes_of(content), "a.tif"}); }), "a.tif: " + message);
+    EXPECT_EQ(testing::data_error([&content = content] { read_tiff({bytes_of(content), "a.tif"}); }), "a.tif: " + message);
   }
 }
 

@@ -69,7 +69,7 @@ class ExpressionError : public ::testing::TestWithParam<Mistake> {};
 
 TEST_P(ExpressionError, IsToldInOneLine) {
   const auto& [expression, options, message] = GetParam();
-  EXPECT_EQ(testing::error_of([&] { value_of(expression, options); }), message);
+  EXPECT_EQ(testing::error_of([&expression = expression, &options = options] { value_of(expression, options); }), message);
 }
 
 const std::string kLike = "; a sum looks like '0.5*bce + 0.5*dice'";

@@ -149,10 +149,10 @@ TEST(CheckpointError, EachKeyOfTheMetadataIsInTheChecksum) {
       if (key == "format") continue;
       ASSERT_FALSE(value.empty()) << key;
       saved.save(file);
-      with_metadata(file, [&](Metadata& metadata) { metadata[key].back() ^= 1; });
+      with_metadata(file, [&key = key](Metadata& metadata) { metadata[key].back() ^= 1; });
       expect_damaged(saved, file, key + " altered");
       saved.save(file);
-      with_metadata(file, [&](Metadata& metadata) { metadata.erase(key); });
+      with_metadata(file, [&key = key](Metadata& metadata) { metadata.erase(key); });
       expect_damaged(saved, file, key + " removed");
     }
     saved.save(file);

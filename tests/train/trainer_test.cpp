@@ -134,7 +134,7 @@ TEST_F(TrainerSlow, ParametersThatAreOnlyStoredAreLeftAlone) {
   for (const auto& [name, start] : network->named_parameters()) {
     const bool is_unused = std::find(unused.begin(), unused.end(), name) != unused.end();
     const auto stored =
-        std::find_if(checkpoint.model.begin(), checkpoint.model.end(), [&](const auto& entry) { return entry.first == name; });
+        std::find_if(checkpoint.model.begin(), checkpoint.model.end(), [&name = name](const auto& entry) { return entry.first == name; });
     ASSERT_NE(stored, checkpoint.model.end()) << name;
     EXPECT_EQ(at::equal(stored->second, start.detach()), is_unused) << name;
   }
