@@ -52,7 +52,142 @@ void transform_line(double* line, int64_t count, int64_t step, double spacing, E
   }
 }
 
+double square(double value) { return value * value; }
+
+/// The smaller of `best` and the least squared distance to the points of a row that is sqrt(base) away.
+double least_in_row(const GridPoints& to, size_t row, int32_t x, double base, double spacing, double best) {
+  const int32_t* first = to.columns.data() + to.rows[row];
+  const int32_t* last = to.columns.data() + to.rows[row + 1];
+  const int32_t* right = std::lower_bound(first, last, x);
+  if (right != last) best = std::min(best, base + square(spacing * (*right - x)));
+  if (right != first) best = std::min(best, base + square(spacing * (x - right[-1])));
+  return best;
+}
+
+struct GridPoint {
+  size_t index;  ///< among the points of its set
+  int64_t x, y, z;
+};
+
+/// Squared distances from single points to a set.
+class NearestPoint {
+ public:
+  NearestPoint(const GridPoints& to, const std::array<double, 3>& spacing) : to_(to), spacing_(spacing) {}
+
+  /// The least squared distance below `limit`, or `limit`: row by row away from the point, as far as something nearer may lie.
+  double search(const GridPoint& from, double limit) const {
+    double best = limit;
+    for (int64_t away = 0; square(spacing_[2] * static_cast<double>(away)) < best; ++away) {
+      const int64_t below = from.z - away, above = from.z + away;
+      if (below < 0 && above >= to_.size[2]) break;
+      if (below >= 0) best = search_slice(from, below, best);
+      if (away > 0 && above < to_.size[2]) best = search_slice(from, above, best);
+    }
+    return best;
+  }
+
+ private:
+  double search_slice(const GridPoint& from, int64_t z, double best) const {
+    const double base = square(spacing_[2] * static_cast<double>(z - from.z));
+    const auto x = static_cast<int32_t>(from.x);
+    for (int64_t away = 0;; ++away) {
+      const double row_base = base + square(spacing_[1] * static_cast<double>(away));
+      const int64_t before = from.y - away, after = from.y + away;
+      if (row_base >= best || (before < 0 && after >= to_.size[1])) return best;
+      const int64_t start = z * to_.size[1];
+      if (before >= 0) best = least_in_row(to_, static_cast<size_t>(start + before), x, row_base, spacing_[0], best);
+      if (away > 0 && after < to_.size[1]) best = least_in_row(to_, static_cast<size_t>(start + after), x, row_base, spacing_[0], best);
+    }
+  }
+
+  const GridPoints& to_;
+  const std::array<double, 3> spacing_;
+};
+
+/// Squared distances of a whole row's grid points to the points of that row.
+void fill_row(const GridPoints& to, size_t row, double spacing, double* out) {
+  const int64_t first = to.rows[row], last = to.rows[row + 1], width = to.size[0];
+  if (first == last) {
+    std::fill_n(out, width, kInfinity);
+    return;
+  }
+  int64_t nearest = first;
+  for (int64_t x = 0; x < width; ++x) {
+    const auto apart = [&](int64_t i) { return std::abs(x - to.columns[static_cast<size_t>(i)]); };
+    while (nearest + 1 < last && apart(nearest + 1) < apart(nearest)) ++nearest;
+    out[x] = square(spacing * static_cast<double>(apart(nearest)));
+  }
+}
+
+/// Squared distances to a set inside each slice, for all of its grid points.
+std::vector<double> transform_slices(const GridPoints& to, const std::array<double, 3>& spacing, int threads) {
+  const auto [width, height, depth] = to.size;
+  const int64_t columns = width, rows = height;
+  std::vector<double> squares(static_cast<size_t>(columns * rows * depth));
+  for_each_index(depth, threads, [&, columns, rows](int64_t z) {
+    double* slice = squares.data() + z * columns * rows;
+    for (int64_t y = 0; y < rows; ++y) fill_row(to, static_cast<size_t>(z * rows + y), spacing[0], slice + y * columns);
+    Envelope room(static_cast<size_t>(rows));
+    for (int64_t x = 0; x < columns && rows > 1; ++x) transform_line(slice + x, rows, columns, spacing[1], room);
+  });
+  return squares;
+}
+
+/// The least over all slices, from what transform_slices() found.
+double least_over_slices(const std::vector<double>& squares, const GridPoint& from, const std::array<int64_t, 3>& size, double spacing) {
+  const int64_t slice = size[0] * size[1];
+  const double* column = squares.data() + from.y * size[0] + from.x;
+  double best = column[from.z * slice];
+  for (int64_t away = 1; away < size[2]; ++away) {
+    const double base = square(spacing * static_cast<double>(away));
+    if (base >= best) break;
+    if (from.z >= away) best = std::min(best, base + column[(from.z - away) * slice]);
+    if (from.z + away < size[2]) best = std::min(best, base + column[(from.z + away) * slice]);
+  }
+  return best;
+}
+
+/// Calls body(point) for the points of one slice.
+template <class Body>
+void for_each_point(const GridPoints& points, int64_t z, Body body) {
+  for (int64_t y = 0; y < points.size[1]; ++y) {
+    const auto row = static_cast<size_t>(z * points.size[1] + y);
+    for (int64_t i = points.rows[row]; i < points.rows[row + 1]; ++i) {
+      body(GridPoint{static_cast<size_t>(i), points.columns[static_cast<size_t>(i)], y, z});
+    }
+  }
+}
+
+/// How many rows a search looks at before the transform of the whole grid is the cheaper way, about (pi kReach² of them).
+constexpr double kReach = 8;
+
 }  // namespace
+
+std::vector<double> squared_distances(const GridPoints& from, const GridPoints& to, const std::array<double, 3>& spacing, int threads) {
+  LARMOR_ASSERT(from.size == to.size && from.rows.size() == to.rows.size());
+  std::vector<double> squares(from.columns.size(), kInfinity);
+  if (to.columns.empty()) return squares;
+  const NearestPoint nearest(to, spacing);
+  const double limit = square(kReach) * spacing[1] * (to.size[2] > 1 ? spacing[2] : spacing[1]);
+  std::vector<std::vector<GridPoint>> far(static_cast<size_t>(from.size[2]));
+  for_each_index(from.size[2], threads, [&](int64_t z) {
+    for_each_point(from, z, [&](const GridPoint& point) {
+      squares[point.index] = nearest.search(point, limit);
+      if (squares[point.index] == limit) far[static_cast<size_t>(z)].push_back(point);
+    });
+  });
+  int64_t count = 0;
+  for (const std::vector<GridPoint>& points : far) count += static_cast<int64_t>(points.size());
+  if (count == 0) return squares;
+  const bool is_few = count < from.size[0];  // to look at every row for each of them is less than to fill the grid
+  const std::vector<double> in_slices = is_few ? std::vector<double>() : transform_slices(to, spacing, threads);
+  for_each_index(from.size[2], threads, [&](int64_t z) {
+    for (const GridPoint& point : far[static_cast<size_t>(z)]) {
+      squares[point.index] = is_few ? nearest.search(point, kInfinity) : least_over_slices(in_slices, point, to.size, spacing[2]);
+    }
+  });
+  return squares;
+}
 
 std::vector<double> squared_distance_to_mask(const Image& mask, int threads) {
   LARMOR_ASSERT(mask.type == PixelType::u8 && mask.channels == 1);

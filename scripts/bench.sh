@@ -4,8 +4,8 @@
 #   scripts/bench.sh [--peers SCRIPT [--python PROGRAM]] [--rounds 3] [--threads 2] [--n 5] [--lgg FOLDER] [--only WORDS]
 #                    [--json FILE] [--anyway]
 #
-# --peers   a program that takes `infer|train|optimizer|loader|startup` with --batch, --mode, --names, --warm, --root, --threads, --n and prints
-#           JSON lines with "median_ms", as the programs in bench/ do
+# --peers   a program that takes `infer|train|optimizer|loader|metrics|startup` with --batch, --mode, --names, --warm, --root, --threads,
+#           --n and prints JSON lines with "median_ms", as the programs in bench/ do
 # --lgg     folder of LGG patients (or of a phantom); without it the loader is left out
 # --only    rows whose name contains this
 # --anyway  measure although the machine is busy; such figures say nothing
@@ -34,7 +34,7 @@ if [ -n "$busy" ]; then
 fi
 
 "$LARMOR_SOURCE/scripts/setup.sh"
-programs=(larmor bench_model bench_optimizer)
+programs=(larmor bench_metrics bench_model bench_optimizer)
 [ -z "$lgg" ] || programs+=(bench_loader)
 build release "${programs[@]}"
 bin=$LARMOR_SOURCE/build/release
@@ -52,6 +52,8 @@ rows=(
   "step of ranger|$bin/bench/bench_optimizer --names ranger --warm 6|optimizer --names ranger --warm 6|median_ms"
   "step of ralamb, peer ranger|$bin/bench/bench_optimizer --names ralamb --warm 6|optimizer --names ranger --warm 6|median_ms"
   "step of adam, peer fused|$bin/bench/bench_optimizer --names adam|optimizer --names adam_fused|median_ms"
+  "HD95 + NSD, surfels|$bin/bench/bench_metrics --elements surfels|metrics|hd95+nsd"
+  "HD95, voxels, peer MONAI|$bin/bench/bench_metrics --elements voxels|metrics|\(voxels\|monai\) hd95 "
   "start|start|startup|list models\|smp"
 )
 if [ -n "$lgg" ]; then

@@ -55,6 +55,57 @@ RC_GTEST_PROP(DistanceTest, ThreadsChangeNothing, ()) {
   RC_ASSERT(distance_to_mask(mask, 1) == distance_to_mask(mask, 3));
 }
 
+GridPoints points_of(const Image& mask) {
+  GridPoints points{mask.size, {}, {0}};
+  for (int64_t row = 0; row < mask.size[1] * mask.size[2]; ++row) {
+    for (int64_t x = 0; x < mask.size[0]; ++x) {
+      if (mask.data<uint8_t>()[row * mask.size[0] + x] != 0) points.columns.push_back(static_cast<int32_t>(x));
+    }
+    points.rows.push_back(static_cast<int64_t>(points.columns.size()));
+  }
+  return points;
+}
+
+std::vector<double> values_inside(const std::vector<double>& values, const Image& mask) {
+  std::vector<double> inside;
+  for (int64_t i = 0; i < mask.voxels(); ++i) {
+    if (mask.data<uint8_t>()[i] != 0) inside.push_back(values[static_cast<size_t>(i)]);
+  }
+  return inside;
+}
+
+/// A mask of the same size.
+Image random_mask(const Image& like, int percent) {
+  Image mask = like;
+  for (int64_t i = 0; i < mask.voxels(); ++i) mask.data<uint8_t>()[i] = *rc::gen::inRange(0, 100) < percent ? 1 : 0;
+  return mask;
+}
+
+/// Large steps between columns, and small ones, make points that are found nearby and points for which the grid is transformed.
+RC_GTEST_PROP(DistanceTest, BetweenPointsEqualsTheTransform, ()) {
+  Image to = *any_mask(*rc::gen::element(0, 1, 10, 60), 8);
+  to.geometry.has_spacing = true;
+  to.geometry.spacing_mm = {*rc::gen::element(0.3, 1.0, 100.0), *rc::gen::element(0.01, 1.0, 2.5), *rc::gen::element(0.7, 5.0)};
+  const Image from = random_mask(to, *rc::gen::element(1, 30, 100));
+  const std::vector<double> expected = values_inside(squared_distance_to_mask(to), from);
+  const std::vector<double> actual = squared_distances(points_of(from), points_of(to), to.geometry.spacing_mm);
+  RC_ASSERT(expected.size() == actual.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    RC_ASSERT(expected[i] == actual[i] || std::abs(expected[i] - actual[i]) <= 1e-12 * expected[i]);
+  }
+  RC_ASSERT(actual == squared_distances(points_of(from), points_of(to), to.geometry.spacing_mm, 3));
+}
+
+TEST(DistanceTest, FarPointsAreFoundToo) {
+  Image to = Image::make({40, 50, 30}, 1, PixelType::u8), from = to;
+  to.data<uint8_t>()[0] = 1;
+  std::fill_n(from.data<uint8_t>() + from.voxels() - 2000, 2000, uint8_t{1});
+  const std::vector<double> expected = values_inside(squared_distance_to_mask(to), from);
+  EXPECT_EQ(squared_distances(points_of(from), points_of(to), {1, 1, 1}, 2), expected);
+  std::fill_n(from.data<uint8_t>(), from.voxels() - 1, uint8_t{0});  // one point: searched for
+  EXPECT_EQ(squared_distances(points_of(from), points_of(to), {1, 1, 1}), std::vector<double>{39 * 39 + 49 * 49 + 29 * 29});
+}
+
 TEST(DistanceTest, EmptyMasksAndMissingSpacing) {
   Image mask = mask_of("....\n....\n");
   for (const float value : distance_to_mask(mask)) EXPECT_EQ(value, std::numeric_limits<float>::infinity());
