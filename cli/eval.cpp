@@ -48,6 +48,9 @@ train::EvaluateRequest make_request(const EvalOptions& options, const GlobalOpti
   request.merge_of = options.merge_of;
   if (!std::isnan(options.threshold)) request.threshold = options.threshold;
   if (options.largest_component) request.largest_component = true;
+  if (options.no_surface_distances) request.surface_distances = "never";
+  request.surface_tolerances = options.surface_tolerances;
+  request.group_by = options.group_by;
   request.batch = options.batch;
   request.device = at::Device(global.device);
   return request;
@@ -115,15 +118,16 @@ Command eval_command() {
   Command command{"eval", Group::run, "score a run or an ensemble: Dice with intervals, counts and misses", "", {}, "", {}};
   command.description =
       "Scores runs, checkpoints or SMP folders on one side of their split, at the source's own size, and prints five stated aggregates of "
-      "Dice with "
+      "Dice, HD95, ASSD and NSD with "
       "counts, missed lesions and 95 % bootstrap intervals over patients. The evaluation of one run is kept in its folder "
       "(evaluation.json, cases.csv, slices.csv, overlays/). Several weights form an ensemble, the mean of their "
       "probabilities; it is "
       "refused on patients that one of its members has seen. --tta takes several, each gives its own table.";
   command.examples = {{"larmor eval runs/quickstart/seed-0 --tta none,tta1,tta2,tta3", "the effect of test-time augmentation"},
+                      {"larmor eval runs/quickstart/seed-0 --tta none,tta2 --group-by gender", "the same for groups of patients"},
                       {"larmor eval runs/quickstart/seed-0 --tta d4 --json out.json", "results for machines"},
                       {"larmor eval runs/quickstart/seed-0 --split train --output seen", "the training patients, kept elsewhere"}};
-  command.sources = "aggregates of Dice: docs/reference/metrics.md; D4 views: ttach 0.0.3";
+  command.sources = "aggregates of Dice, surface distances: docs/reference/metrics.md; D4 views: ttach 0.0.3";
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<EvalOptions>();
     arguments.positionals("weights", options->weights, "run folder, checkpoint or SMP folder; several form an ensemble", true);
@@ -131,11 +135,15 @@ Command eval_command() {
                      "test-time augmentation: none, tta1, tta2, tta3 (d4), hflip, vflip; comma separated; default the recipe's");
     arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, tsharpen; default the recipe's");
     arguments.option("--merge-of", options->merge_of, "what is merged: probabilities or logits; default the recipe's");
-    arguments.option("--split", options->split, "which side: val, test or train");
+    arguments.option("--split", options->split, "which side: val, test, hold_out or train");
     arguments.option("--data", options->data, "data folder; default the recipe's data.root");
     arguments.option("--recipe", options->recipe, "recipe of weights that hold none");
     arguments.option("--threshold", options->threshold, "probability from which on a pixel is inside; default the recipe's");
     arguments.flag("--largest-component", options->largest_component, "keep the largest face-connected 3-D component of a patient");
+    arguments.flag("--no-surface-distances", options->no_surface_distances, "leave out HD95, ASSD and NSD");
+    arguments.option("--surface-tolerances", options->surface_tolerances,
+                     "tolerances of NSD in mm (pixels where the source knows no spacing), comma separated; default the recipe's");
+    arguments.option("--group-by", options->group_by, "column of the patients' metadata, e.g. a tumour type: Dice and HD95 of each group");
     arguments.option("--batch", options->batch, "slices in one forward pass; 0: the recipe's");
     arguments.option("--csv", options->csv, "file for the per-case table");
     arguments.option("--output", options->output, "folder for evaluation.json, cases.csv, slices.csv and overlays/; default the run's");

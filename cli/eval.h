@@ -13,14 +13,17 @@ struct EvalOptions {
   std::vector<std::string> weights;  ///< run folders, checkpoints, SMP folders; several form an ensemble. A word in .json is `json`
   std::string recipe;                ///< for weights that hold none
   std::string data;                  ///< data folder; "": the recipe's
-  std::string split = "val";         ///< val | test | train
+  std::string split = "val";         ///< val | test | hold_out | train
   std::vector<std::string> tta;      ///< empty: the recipe's
   std::string merge, merge_of;       ///< "": the recipe's
   double threshold = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's
   bool largest_component = false;
-  int64_t batch = 0;     ///< 0: the recipe's
-  std::string json;      ///< file for evaluation.json's content
-  std::string csv;       ///< file for the per-case table
+  bool no_surface_distances = false;
+  std::vector<std::string> surface_tolerances;  ///< empty: the recipe's
+  std::string group_by;                         ///< column of the metadata; "": patients are not grouped
+  int64_t batch = 0;                            ///< 0: the recipe's
+  std::string json;                             ///< file for evaluation.json's content
+  std::string csv;                              ///< file for the per-case table
   std::string output;    ///< folder for evaluation.json, cases.csv, slices.csv, overlays/; "": the run's, when one run is given
   bool no_save = false;  ///< leave the run folder as it is
 };

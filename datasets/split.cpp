@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -24,42 +25,12 @@ constexpr size_t kPatientLetters = 12;  // "TCGA_CS_4944": the patient without t
 const std::string kTrain = "train";
 const std::string kValidation = "validation";
 const std::string kTest = "test";
+const std::string kHoldOut = "hold_out";
 
 using Sides = std::map<std::string, std::string>;  // subject → side
 
 [[noreturn]] void throw_leak(const std::string& subject, const std::string& side, const std::string& other) {
   throw_data_error(fmt::format("subject {} is in {} and {} (data.split); subjects must be on one side", subject, side, other));
-}
-
-Sides published_sides(const std::vector<std::string>& subjects) {
-  Sides sides;
-  for (const std::string& subject : subjects) sides[subject] = kTrain;
-  size_t found = 0;
-  for (const std::string& patient : kPublishedValidation) {
-    std::string subject = find_subject(subjects, patient);
-    if (subject.empty()) subject = find_subject(subjects, patient.substr(0, kPatientLetters));
-    if (subject.empty()) continue;
-    sides[subject] = kValidation;
-    ++found;
-  }
-  if (found == 0) {
-    throw_usage_error("data.split.kind: none of the 10 published validation patients is in this data set; use kfold or list");
-  }
-  return sides;
-}
-
-Sides kfold_sides(std::vector<std::string> subjects, const SplitOptions& options) {
-  if (options.folds > static_cast<int64_t>(subjects.size())) {
-    throw_usage_error(
-        fmt::format("data.split.folds: {} folds of {} subjects; at most one fold per subject", options.folds, subjects.size()));
-  }
-  Random random(RandomKey(static_cast<uint64_t>(options.seed)).with("kfold"));
-  random.shuffle(subjects);
-  Sides sides;
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    sides[subjects[i]] = static_cast<int64_t>(i) % options.folds == options.fold ? kValidation : kTrain;
-  }
-  return sides;
 }
 
 void place(Sides& sides, const std::vector<std::string>& subjects, const std::vector<std::string>& names, const std::string& side) {
@@ -70,11 +41,65 @@ void place(Sides& sides, const std::vector<std::string>& subjects, const std::ve
   }
 }
 
+Sides published_sides(const std::vector<std::string>& subjects, const Sides& set_aside) {
+  Sides sides = set_aside;
+  for (const std::string& subject : subjects) sides.emplace(subject, kTrain);
+  size_t found = 0;
+  for (const std::string& patient : kPublishedValidation) {
+    std::string subject = find_subject(subjects, patient);
+    if (subject.empty()) subject = find_subject(subjects, patient.substr(0, kPatientLetters));
+    if (subject.empty()) continue;
+    if (set_aside.contains(subject)) throw_leak(subject, kValidation, set_aside.at(subject));
+    sides[subject] = kValidation;
+    ++found;
+  }
+  if (found == 0) {
+    throw_usage_error("data.split.kind: none of the 10 published validation patients is in this data set; use kfold or list");
+  }
+  return sides;
+}
+
+/// Each subject's value in a column of the metadata; "" where it has none.
+std::map<std::string, std::string> column_values(const Source& source, const std::string& column) {
+  std::map<std::string, std::string> values;
+  std::set<std::string> columns;
+  for (const Study& study : source.studies()) {
+    for (const auto& [name, value] : study.metadata) columns.insert(name);
+    const auto found = study.metadata.find(column);
+    values[study.subject] = found == study.metadata.end() ? "" : found->second;
+  }
+  if (columns.contains(column)) return values;
+  if (columns.empty()) throw_usage_error("data.split.stratify: '" + column + "': this source knows no metadata of its subjects");
+  throw_usage_error("data.split.stratify: " + unknown_name_message("column", column, {columns.begin(), columns.end()}, ""));
+}
+
+/// Dealt one by one to the folds, group after group.
+Sides kfold_sides(const Source& source, std::vector<std::string> subjects, const SplitOptions& options, const Sides& set_aside) {
+  std::erase_if(subjects, [&](const std::string& subject) { return set_aside.contains(subject); });
+  if (options.folds > static_cast<int64_t>(subjects.size())) {
+    throw_usage_error(
+        fmt::format("data.split.folds: {} folds of {} subjects; at most one fold per subject", options.folds, subjects.size()));
+  }
+  Random random(RandomKey(static_cast<uint64_t>(options.seed)).with("kfold"));
+  random.shuffle(subjects);
+  if (!options.stratify.empty()) {
+    const std::map<std::string, std::string> group = column_values(source, options.stratify);
+    std::stable_sort(subjects.begin(), subjects.end(),
+                     [&](const std::string& a, const std::string& b) { return group.at(a) < group.at(b); });
+  }
+  Sides sides = set_aside;
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    sides[subjects[i]] = static_cast<int64_t>(i) % options.folds == options.fold ? kValidation : kTrain;
+  }
+  return sides;
+}
+
 Sides listed_sides(const std::vector<std::string>& subjects, const SplitOptions& options) {
   Sides sides;
   place(sides, subjects, options.train, kTrain);
   place(sides, subjects, options.validation, kValidation);
   place(sides, subjects, options.test, kTest);
+  place(sides, subjects, options.hold_out, kHoldOut);
   if (!options.train.empty()) return sides;
   for (const std::string& subject : subjects) sides.emplace(subject, kTrain);
   return sides;
@@ -85,7 +110,8 @@ Split split_by_subject(const Source& source, const Sides& sides) {
   const std::map<std::string, std::pair<std::vector<int64_t>*, std::vector<std::string>*>> targets{
       {kTrain, {&split.train, &split.train_subjects}},
       {kValidation, {&split.validation, &split.validation_subjects}},
-      {kTest, {&split.test, &split.test_subjects}}};
+      {kTest, {&split.test, &split.test_subjects}},
+      {kHoldOut, {&split.hold_out, &split.hold_out_subjects}}};
   for (const Study& study : source.studies()) {
     const auto side = sides.find(study.subject);
     if (side == sides.end()) continue;
@@ -124,9 +150,12 @@ Split split_by_slice(const Source& source, const SplitOptions& options) {
 Split split_of_kind(const Source& source, const SplitOptions& options) {
   if (options.kind == "slice") return split_by_slice(source, options);
   const std::vector<std::string> subjects = subject_names(source);
-  if (options.kind == "kfold") return split_by_subject(source, kfold_sides(subjects, options));
   if (options.kind == "list") return split_by_subject(source, listed_sides(subjects, options));
-  return split_by_subject(source, published_sides(subjects));
+  Sides set_aside;
+  place(set_aside, subjects, options.test, kTest);
+  place(set_aside, subjects, options.hold_out, kHoldOut);
+  if (options.kind == "kfold") return split_by_subject(source, kfold_sides(source, subjects, options, set_aside));
+  return split_by_subject(source, published_sides(subjects, set_aside));
 }
 
 }  // namespace
@@ -141,11 +170,21 @@ OptionTable options_of(SplitOptions& options) {
   table.add("folds", options.folds, "kfold, slice: number of parts", at_least(2));
   table.add("fold", options.fold, "kfold, slice: the part that validates, from 0", at_least(0));
   table.add("seed", options.seed, "kfold, slice: of the random order");
+  table.add("stratify", options.stratify, "kfold: metadata column whose values every fold shares evenly, e.g. tumour_type; empty: none");
   table.add("train", options.train, "list: subjects, in full or as far as unique; empty: all others");
   table.add("validation", options.validation, "list: subjects");
-  table.add("test", options.test, "list: subjects");
+  table.add("test", options.test, "subjects set aside before the other sides are made; not for slice");
+  table.add("hold_out", options.hold_out, "subjects of a second test set, as test");
   table.check("fold", [&options]() -> std::string {
     return options.fold < options.folds ? "" : fmt::format("{} is not below folds ({})", options.fold, options.folds);
+  });
+  table.check("stratify", [&options]() -> std::string {
+    if (options.stratify.empty() || options.kind == "kfold") return "";
+    return fmt::format("only kind kfold is stratified, not {}", options.kind);
+  });
+  table.check("kind", [&options]() -> std::string {
+    if (options.kind != "slice" || (options.test.empty() && options.hold_out.empty())) return "";
+    return "slice sets no subjects aside; leave test and hold_out empty";
   });
   return table;
 }
@@ -153,7 +192,7 @@ OptionTable options_of(SplitOptions& options) {
 Split make_split(const Source& source, const SplitOptions& options) {
   LARMOR_ASSERT(options.folds >= 2 && options.fold >= 0 && options.fold < options.folds);
   Split split = split_of_kind(source, options);
-  for (std::vector<int64_t>* side : {&split.train, &split.validation, &split.test}) std::sort(side->begin(), side->end());
+  for (std::vector<int64_t>* side : {&split.train, &split.validation, &split.test, &split.hold_out}) std::sort(side->begin(), side->end());
   if (split.train.empty()) throw_usage_error(fmt::format("data.split: kind {} leaves no case to train on", options.kind));
   if (split.validation.empty()) throw_usage_error(fmt::format("data.split: kind {} leaves no case to validate on", options.kind));
   require_no_leak(source, split);
@@ -172,6 +211,7 @@ void require_no_leak(const Source& source, const Split& split) {
   check(split.train, kTrain);
   check(split.validation, kValidation);
   check(split.test, kTest);
+  check(split.hold_out, kHoldOut);
 }
 
 }  // namespace larmor::datasets

@@ -46,22 +46,47 @@ std::string interval_of(const Metric& metric) {
   return std::isnan(metric.low) ? "–" : fmt::format("[{:.3f}, {:.3f}]", metric.low, metric.high);
 }
 
+/// "nsd_2_patients" → "NSD at 2 mm, patients"; a class follows as in the name.
+std::string surface_text(const Metric& metric) {
+  const size_t end = metric.name.find("_patients");
+  const std::string name = metric.name.substr(0, end), rest = metric.name.substr(end + std::string_view("_patients").size());
+  const std::string of_class = rest.empty() ? "" : ", class " + rest.substr(1);
+  if (name.starts_with("nsd_")) return fmt::format("NSD at {} {}, patients{}", name.substr(4), metric.unit, of_class);
+  return fmt::format("{} in {}, patients{}", name == "hd95" ? "HD95" : "ASSD", metric.unit, of_class);
+}
+
 std::string row_of(const Metric& metric) {
   Label label{"", metric.name.c_str(), "patients"};
   for (const Label& known : kLabels) {
     if (metric.name == known.name) label = known;
   }
-  return fmt::format("  {:<38}{:>7}   {:<16}{:>6} {:<9}{:>4} missed\n", label.text, rounded(metric.value), interval_of(metric),
-                     metric.count, label.cases, metric.missed);
+  const std::string text = metric.unit.empty() ? label.text : surface_text(metric);
+  const std::string one_empty = metric.unit.empty() ? "" : fmt::format("{:>5} with one mask empty", metric.one_empty);
+  return fmt::format("  {:<38}{:>7}   {:<16}{:>6} {:<9}{:>4} missed{}\n", text, rounded(metric.value), interval_of(metric), metric.count,
+                     label.cases, metric.missed, one_empty);
+}
+
+/// What the distances mean; "" where there are none.
+std::string surface_note(const Results& results) {
+  if (results.surface_elements.empty() || results.scored.empty()) return "";
+  std::string unit;
+  for (const Metric& metric : results.scored[0].evaluation.metrics) unit = metric.unit.empty() ? unit : metric.unit;
+  return fmt::format("surface  {} in {}; one mask empty: the volume's diagonal, NSD 0; both empty: 0, NSD 1\n",
+                     results.surface_elements == "voxels" ? "voxels (MONAI's definition)" : "surfels (DeepMind's definition)",
+                     unit == "px" ? "pixels, for the source stores no spacing" : unit);
 }
 
 Json to_json(const Metric& metric) {
-  return {{"name", metric.name},
-          {"value", number_or_null(metric.value)},
-          {"low", number_or_null(metric.low)},
-          {"high", number_or_null(metric.high)},
-          {"count", metric.count},
-          {"missed", metric.missed}};
+  Json json = {{"name", metric.name},
+               {"value", number_or_null(metric.value)},
+               {"low", number_or_null(metric.low)},
+               {"high", number_or_null(metric.high)},
+               {"count", metric.count},
+               {"missed", metric.missed}};
+  if (metric.unit.empty()) return json;
+  json["unit"] = metric.unit;
+  json["one_empty"] = metric.one_empty;
+  return json;
 }
 
 Json to_json(const Overlay& overlay) {
@@ -70,6 +95,32 @@ Json to_json(const Overlay& overlay) {
           {"slice", overlay.key.slice},
           {"dice", number_or_null(overlay.dice)},
           {"file", "overlays/" + overlay.file}};
+}
+
+Json to_json(const GroupScore& score) {
+  Json metrics = Json::array();
+  for (const Metric& metric : score.metrics) metrics.push_back(to_json(metric));
+  return {{"group", score.group}, {"metrics", metrics}};
+}
+
+/// Groups below each other, ways of augmentation beside each other, for the metric at this place.
+std::string group_text(const Results& results, size_t metric) {
+  const Metric& first = results.scored[0].groups[0].metrics[metric];
+  const std::string what = first.unit.empty() ? "Dice, patients" : surface_text(first);
+  std::string text = fmt::format("\n{} by {}\n  {:<24}{:>9}{:>8}", what, results.group_by, "", "patients", "missed");
+  for (const ScoredPredictor& scored : results.scored) text += fmt::format("   {:<24}", "tta " + scored.options.tta);
+  for (size_t i = 0; i < results.scored[0].groups.size(); ++i) {
+    const GroupScore& group = results.scored[0].groups[i];
+    text += fmt::format("\n  {:<24}{:>9}", group.group.empty() ? "(none)" : group.group, group.metrics[metric].count);
+    std::string missed, values;
+    for (const ScoredPredictor& scored : results.scored) {
+      const Metric& value = scored.groups[i].metrics[metric];
+      missed += (missed.empty() ? "" : "/") + std::to_string(value.missed);
+      values += fmt::format("   {:<24}", rounded(value.value) + " " + (std::isnan(value.low) ? "" : interval_of(value)));
+    }
+    text += fmt::format("{:>8}{}", missed, values);
+  }
+  return text + "\n";
 }
 
 /// All tables under one another, each row led by its way of augmentation.
@@ -155,6 +206,7 @@ std::string to_text(const Results& results) {
   text += fmt::format("scored   at the source's size, threshold {:g}{}{}\n", results.threshold,
                       results.largest_component ? ", largest component" : "",
                       results.weights.size() > 1 ? fmt::format(", ensemble of {}", results.weights.size()) : "");
+  text += surface_note(results);
   if (results.is_training_unknown)
     text += "note     the weights do not tell which patients they were trained on; these may be among them\n";
   for (const ScoredPredictor& scored : results.scored) {
@@ -163,6 +215,8 @@ std::string to_text(const Results& results) {
     text += fmt::format("  {:<38}{:>7}   {:<16}\n", "", "value", "95 % interval");
     for (const Metric& metric : scored.evaluation.metrics) text += row_of(metric);
   }
+  const bool has_groups = !results.scored.empty() && !results.scored[0].groups.empty();
+  for (size_t metric = 0; has_groups && metric < results.scored[0].groups[0].metrics.size(); ++metric) text += group_text(results, metric);
   return text;
 }
 
@@ -176,32 +230,52 @@ Json to_json(const Results& results) {
                            {"merge_of", scored.options.merge_of},
                            {"seconds", scored.seconds},
                            {"metrics", metrics}});
+    if (results.group_by.empty()) continue;
+    Json groups = Json::array();
+    for (const GroupScore& group : scored.groups) groups.push_back(to_json(group));
+    evaluations.back()["groups"] = groups;
   }
   if (!results.scored.empty()) {
     for (const Overlay& overlay : choose_overlays(results.scored[0].evaluation)) overlays.push_back(to_json(overlay));
   }
-  return {{"format", kFormat},
-          {"weights", results.weights},
-          {"checksums", results.checksums},
-          {"recipe", results.recipe},
-          {"split", results.split},
-          {"threshold", results.threshold},
-          {"largest_component", results.largest_component},
-          {"data",
-           {{"source", results.source},
-            {"fingerprint", results.fingerprint},
-            {"phantom", results.is_phantom},
-            {"leaks", results.leaks},
-            {"patients", results.patients},
-            {"slices", results.slices},
-            {"slices_positive", results.slices_positive}}},
-          {"evaluations", evaluations},
-          {"overlays", overlays}};
+  Json json = {{"format", kFormat},
+               {"weights", results.weights},
+               {"checksums", results.checksums},
+               {"recipe", results.recipe},
+               {"split", results.split},
+               {"threshold", results.threshold},
+               {"largest_component", results.largest_component},
+               {"surface_elements", results.surface_elements},
+               {"data",
+                {{"source", results.source},
+                 {"fingerprint", results.fingerprint},
+                 {"phantom", results.is_phantom},
+                 {"leaks", results.leaks},
+                 {"patients", results.patients},
+                 {"slices", results.slices},
+                 {"slices_positive", results.slices_positive}}},
+               {"evaluations", evaluations},
+               {"overlays", overlays}};
+  if (!results.group_by.empty()) json["group_by"] = results.group_by;
+  return json;
 }
 
 CsvTable case_table(const Results& results) { return stack(results, &Evaluation::patients); }
 
 CsvTable slice_table(const Results& results) { return stack(results, &Evaluation::slices); }
+
+CsvTable group_table(const Results& results) {
+  CsvTable table{{"tta", "group", "metric", "unit", "patients", "missed", "value", "low", "high"}, {}};
+  for (const ScoredPredictor& scored : results.scored) {
+    for (const GroupScore& score : scored.groups) {
+      for (const Metric& metric : score.metrics) {
+        table.rows.push_back({scored.options.tta, score.group, metric.name, metric.unit, std::to_string(metric.count),
+                              std::to_string(metric.missed), csv_number(metric.value), csv_number(metric.low), csv_number(metric.high)});
+      }
+    }
+  }
+  return table;
+}
 
 std::vector<Overlay> choose_overlays(const Evaluation& evaluation) {
   const std::map<std::string, double> dice = dice_of_patients(evaluation.patients);
@@ -237,6 +311,9 @@ void write_results(const fs::path& folder, const Results& results, const dataset
   make_folder(folder);
   write_file_atomically(folder / "cases.csv", to_csv(case_table(results)));
   write_file_atomically(folder / "slices.csv", to_csv(slice_table(results)));
+  std::error_code ignored;
+  fs::remove(folder / "groups.csv", ignored);  // of an evaluation before this one
+  if (!results.group_by.empty()) write_file_atomically(folder / "groups.csv", to_csv(group_table(results)));
   if (!results.scored.empty()) write_overlays(folder / "overlays", results.scored[0].evaluation, source);
   write_file_atomically(folder / "evaluation.json", to_json(results).dump(2) + "\n");
 }

@@ -1,13 +1,16 @@
 // What an evaluation leaves behind: a table for people, evaluation.json, cases.csv, slices.csv, overlays/.
 //
 //   evaluation.json  {"format": "larmor-evaluation/1", "weights": […], "checksums": […], "recipe", "split", "threshold",
-//   "largest_component",
+//   "largest_component", "surface_elements" ("" where no distances were taken),
 //                     "data": {"source", "fingerprint", "phantom", "leaks", "patients", "slices", "slices_positive"},
 //                     "evaluations": [{"tta", "merge", "merge_of", "seconds", "metrics": [{"name", "value", "low", "high", "count",
-//                     "missed"}]}], "overlays": [{"rank": "best" | "median" | "worst", "patient", "slice", "dice", "file"}]}
+//                     "missed", of distances also "unit", "one_empty"}]}], "overlays": [{"rank": "best" | "median" | "worst", "patient",
+//                     "slice", "dice", "file"}]}
 //                    numbers that do not exist (an interval of one patient) are null
+//                    grouped by a column: "group_by", and in each evaluation "groups": [{"group", "metrics": […]}]
 //   cases.csv        the patients of every evaluation, first column `tta`
 //   slices.csv       the same per slice
+//   groups.csv       where patients are grouped: tta, group, metric, unit, patients, missed, value, low, high
 //   overlays/        one PNG each of the best, the median and the worst patient of the first evaluation: their slice with most lesion,
 //                    truth white, prediction orange
 #pragma once
@@ -19,6 +22,7 @@
 
 #include "core/csv.h"
 #include "datasets/source.h"
+#include "eval/groups.h"
 #include "eval/predictor.h"
 #include "eval/task.h"
 
@@ -29,21 +33,24 @@ struct ScoredPredictor {
   PredictorOptions options;
   double seconds = 0;
   Evaluation evaluation;
+  std::vector<GroupScore> groups;  ///< where Results::group_by is given
 };
 
 struct Results {
   std::vector<std::string> weights;    ///< files, several for an ensemble
   std::vector<std::string> checksums;  ///< checksum_of_file() of each: what was scored, should the file be replaced later
   std::string recipe;
-  std::string split;  ///< train | validation | test
+  std::string split;  ///< train | validation | test | hold_out
   double threshold = 0.5;
   bool largest_component = false;
+  std::string surface_elements;  ///< surfels | voxels; "": no distances were taken
   std::string source;
   std::string fingerprint;
   bool is_phantom = false;
   bool leaks = false;                ///< slices of one patient stood on both sides
   bool is_training_unknown = false;  ///< a network does not tell which patients it was trained on
   int64_t patients = 0, slices = 0, slices_positive = 0;
+  std::string group_by;  ///< column of the metadata; "": patients are not grouped
   std::vector<ScoredPredictor> scored;
 };
 
@@ -55,6 +62,7 @@ std::string to_text(const Results& results);
 nlohmann::json to_json(const Results& results);
 CsvTable case_table(const Results& results);
 CsvTable slice_table(const Results& results);
+CsvTable group_table(const Results& results);
 
 struct Overlay {
   std::string rank;  ///< best | median | worst

@@ -1,10 +1,12 @@
 #include "eval/segmentation.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +15,7 @@
 #include "eval/decode.h"
 #include "eval/overlap.h"
 #include "eval/statistics.h"
+#include "eval/volume_surfaces.h"
 
 namespace larmor::eval {
 
@@ -43,6 +46,7 @@ struct PatientScore {
   int64_t slices = 0, slices_positive = 0, slices_missed = 0;
   double dice_positive_sum = 0, dice_all_sum = 0;  ///< over slices
   Overlap pooled;
+  SurfaceScore surfaces;  ///< where they are measured
 };
 
 void add_slice(PatientScore& patient, const Overlap& slice) {
@@ -80,22 +84,44 @@ Share precision_of_patient(const PatientScore& p) {
 enum class Counted { slices, positive_slices, patients };
 
 struct Aggregate {
-  const char* name;
-  Share (*share)(const PatientScore&);
+  std::string name;
+  std::function<Share(const PatientScore&)> share;
   double without_cases;  ///< the value of 0/0
   Counted counted;
+  bool is_of_surfaces = false;
 };
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr Aggregate kAggregates[] = {
-    {"dice_patients", dice_of_patient, kNone, Counted::patients},
-    {"dice_positive_slices", positive_slices, kNone, Counted::positive_slices},
-    {"dice_all_slices", all_slices, kNone, Counted::slices},
-    {"dice_pooled", pooled_dice, kBothEmpty, Counted::slices},
-    {"iou_patients", iou_of_patient, kNone, Counted::patients},
-    {"sensitivity_patients", sensitivity_of_patient, kNone, Counted::patients},
-    {"precision_patients", precision_of_patient, kNone, Counted::patients},
-};
+constexpr const char* kMainMetric = "dice_patients";
+
+std::vector<Aggregate> overlap_aggregates() {
+  return {{kMainMetric, dice_of_patient, kNone, Counted::patients},
+          {"dice_positive_slices", positive_slices, kNone, Counted::positive_slices},
+          {"dice_all_slices", all_slices, kNone, Counted::slices},
+          {"dice_pooled", pooled_dice, kBothEmpty, Counted::slices},
+          {"iou_patients", iou_of_patient, kNone, Counted::patients},
+          {"sensitivity_patients", sensitivity_of_patient, kNone, Counted::patients},
+          {"precision_patients", precision_of_patient, kNone, Counted::patients}};
+}
+
+std::vector<Aggregate> surface_aggregates(const std::vector<double>& tolerances) {
+  const auto mean_of = [](const std::string& name, std::function<double(const SurfaceScore&)> value) {
+    return Aggregate{name, [value](const PatientScore& p) { return Share{value(p.surfaces), 1}; }, kNone, Counted::patients, true};
+  };
+  std::vector<Aggregate> all = {mean_of("hd95_patients", [](const SurfaceScore& s) { return s.hd95; }),
+                                mean_of("assd_patients", [](const SurfaceScore& s) { return s.assd; })};
+  for (size_t k = 0; k < tolerances.size(); ++k) {
+    all.push_back(mean_of(fmt::format("nsd_{:g}_patients", tolerances[k]), [k](const SurfaceScore& s) { return s.nsd[k]; }));
+  }
+  return all;
+}
+
+std::vector<Aggregate> aggregates_of(const SegmentationOptions& options) {
+  std::vector<Aggregate> all = overlap_aggregates();
+  if (options.surface_distances != "always") return all;
+  for (Aggregate& aggregate : surface_aggregates(options.surface_tolerances)) all.push_back(std::move(aggregate));
+  return all;
+}
 
 using ClassScores = std::vector<std::vector<PatientScore>>;  ///< per class, per patient
 
@@ -146,7 +172,15 @@ std::vector<int64_t> everyone(const ClassScores& scores) {
   return all;
 }
 
-Metric measure(const Aggregate& aggregate, const ClassScores& scores, int64_t resamples) {
+int64_t one_empty_of(const ClassScores& scores) {
+  int64_t count = 0;
+  for (const std::vector<PatientScore>& patients : scores) {
+    for (const PatientScore& patient : patients) count += patient.surfaces.present == SurfacesPresent::one;
+  }
+  return count;
+}
+
+Metric measure(const Aggregate& aggregate, const ClassScores& scores, int64_t resamples, const std::string& unit) {
   const auto patients = static_cast<int64_t>(scores[0].size());
   const Interval interval = bootstrap(
       patients, [&](std::span<const int64_t> drawn) { return value_of(aggregate, scores, drawn); }, kConfidence, resamples);
@@ -155,7 +189,9 @@ Metric measure(const Aggregate& aggregate, const ClassScores& scores, int64_t re
           count_of(aggregate, scores),
           missed_of(aggregate, scores),
           interval.low,
-          interval.high};
+          interval.high,
+          aggregate.is_of_surfaces ? unit : "",
+          aggregate.is_of_surfaces ? one_empty_of(scores) : 0};
 }
 
 /// (e): batches as they were fed, whatever their size.
@@ -191,8 +227,29 @@ std::vector<std::string> header_of(std::vector<std::string> leading, bool has_cl
   return leading;
 }
 
-CsvTable patient_table(const ClassScores& scores) {
+std::string to_string(SurfacesPresent present) {
+  if (present == SurfacesPresent::both) return "both";
+  return present == SurfacesPresent::one ? "one" : "none";
+}
+
+std::vector<std::string> surface_header(const std::vector<double>& tolerances, const std::string& unit) {
+  std::vector<std::string> header = {"hd95_" + unit, "assd_" + unit};
+  for (const double tolerance : tolerances) header.push_back(fmt::format("nsd_{:g}{}", tolerance, unit));
+  header.emplace_back("surfaces");
+  return header;
+}
+
+std::vector<std::string> surface_cells(const SurfaceScore& score) {
+  std::vector<std::string> cells = {csv_number(score.hd95), csv_number(score.assd)};
+  for (const double value : score.nsd) cells.push_back(csv_number(value));
+  cells.push_back(to_string(score.present));
+  return cells;
+}
+
+/// `surfaces`: the columns of surface_header(), or none.
+CsvTable patient_table(const ClassScores& scores, const std::vector<std::string>& surfaces) {
   CsvTable table{header_of({"patient", "slices", "slices_positive"}, scores.size() > 1), {}};
+  append(table.header, surfaces);
   for (size_t i = 0; i < scores[0].size(); ++i) {
     for (size_t k = 0; k < scores.size(); ++k) {
       const PatientScore& patient = scores[k][i];
@@ -200,6 +257,7 @@ CsvTable patient_table(const ClassScores& scores) {
       if (scores.size() > 1) row.push_back(std::to_string(k + 1));
       append(row, counts_and_ratios(patient.pooled));
       row.emplace_back(is_missed(patient.pooled) ? "1" : "0");
+      if (!surfaces.empty()) append(row, surface_cells(patient.surfaces));
       table.rows.push_back(std::move(row));
     }
   }
@@ -236,6 +294,9 @@ class SegmentationEvaluator final : public Evaluator {
  public:
   SegmentationEvaluator(const SegmentationOptions& options, int64_t classes, const datasets::Source& source)
       : options_(options), foreground_(static_cast<size_t>(std::max<int64_t>(1, classes - 1))), is_binary_(classes == 1) {
+    if (options.surface_distances == "always") {
+      surfaces_.emplace(VolumeSurfacesOptions{surface_elements_of(options.surface_elements), options.surface_tolerances});
+    }
     for (const datasets::CaseInfo& info : source.cases()) cases_[volume_of(info.key)] += 1;
   }
 
@@ -260,15 +321,20 @@ class SegmentationEvaluator final : public Evaluator {
     while (!held_.empty()) score_volume(held_.begin()->first);
     std::sort(slices_.begin(), slices_.end(), [](const ScoredSlice& a, const ScoredSlice& b) { return a.key < b.key; });
     for (size_t i = 1; i < slices_.size(); ++i) LARMOR_ASSERT(slices_[i - 1].key != slices_[i].key);
-    const ClassScores scores = patients_of(slices_, foreground_);
+    ClassScores scores = patients_of(slices_, foreground_);
+    measure_surfaces_of(scores);
+    const std::string unit = surfaces_ ? surfaces_->unit() : "";
+    const std::vector<Aggregate> aggregates = aggregates_of(options_);
     Evaluation evaluation;
-    for (const Aggregate& aggregate : kAggregates) evaluation.metrics.push_back(measure(aggregate, scores, options_.bootstrap));
+    for (const Aggregate& aggregate : aggregates) evaluation.metrics.push_back(measure(aggregate, scores, options_.bootstrap, unit));
     evaluation.metrics.insert(evaluation.metrics.begin() + 4, measure_batches(slices_, foreground_));
-    for (size_t k = 0; foreground_ > 1 && k < foreground_; ++k) {
-      evaluation.metrics.push_back(measure(kAggregates[0], {scores[k]}, options_.bootstrap));
-      evaluation.metrics.back().name += fmt::format(".{}", k + 1);
+    for (const Aggregate& aggregate : aggregates) {
+      for (size_t k = 0; has_rows_per_class(aggregate) && k < foreground_; ++k) {
+        evaluation.metrics.push_back(measure(aggregate, {scores[k]}, options_.bootstrap, unit));
+        evaluation.metrics.back().name += fmt::format(".{}", k + 1);
+      }
     }
-    evaluation.patients = patient_table(scores);
+    evaluation.patients = patient_table(scores, surfaces_ ? surface_header(options_.surface_tolerances, unit) : std::vector<std::string>());
     evaluation.slices = slice_table(slices_, foreground_);
     for (auto& [subject, shown] : shown_) evaluation.largest_lesions.push_back(std::move(shown.slice));
     return evaluation;
@@ -290,6 +356,20 @@ class SegmentationEvaluator final : public Evaluator {
   static void require_finite(const at::Tensor& probabilities, const CaseKey& key) {
     if (at::isfinite(probabilities).all().item<bool>()) return;
     throw_run_error(key.to_string() + ": the network's output is not finite: its weights have diverged, or the input holds NaN");
+  }
+
+  bool has_rows_per_class(const Aggregate& aggregate) const {
+    return foreground_ > 1 && (aggregate.name == kMainMetric || aggregate.is_of_surfaces);
+  }
+
+  void measure_surfaces_of(ClassScores& scores) const {
+    if (!surfaces_) return;
+    std::vector<uint8_t> labels;
+    for (size_t k = 1; k <= foreground_; ++k) labels.push_back(is_binary_ ? uint8_t{0} : static_cast<uint8_t>(k));
+    const auto measured = surfaces_->score(labels, at::get_num_threads());
+    for (size_t k = 0; k < foreground_; ++k) {
+      for (PatientScore& patient : scores[k]) patient.surfaces = measured.at(patient.subject)[k];
+    }
   }
 
   /// Keeps the masks of a volume until its last slice has come.
@@ -326,6 +406,7 @@ class SegmentationEvaluator final : public Evaluator {
       scored.classes.push_back(is_binary_ ? count_overlap(truth, prediction) : count_overlap(truth, prediction, static_cast<uint8_t>(k)));
     }
     slices_.push_back(std::move(scored));
+    if (surfaces_) surfaces_->add(slice);
     show(std::move(slice));
   }
 
@@ -344,6 +425,7 @@ class SegmentationEvaluator final : public Evaluator {
   std::map<Volume, std::vector<Held>> held_;
   std::map<std::string, Shown> shown_;
   std::vector<ScoredSlice> slices_;
+  std::optional<VolumeSurfaces> surfaces_;
   int64_t batches_ = 0;
 };
 
@@ -369,10 +451,12 @@ class SegmentationTask final : public Task {
 
   std::vector<std::string> metric_names() const override {
     std::vector<std::string> names;
-    for (const Aggregate& aggregate : kAggregates) names.emplace_back(aggregate.name);
+    const std::vector<Aggregate> aggregates = aggregates_of(options_);
+    for (const Aggregate& aggregate : aggregates) names.emplace_back(aggregate.name);
     names.insert(names.begin() + 4, "dice_batches");
-    for (int64_t k = 1; k < classes_; ++k) {
-      if (classes_ > 2) names.push_back(fmt::format("dice_patients.{}", k));
+    for (const Aggregate& aggregate : aggregates) {
+      const bool has_classes = classes_ > 2 && (aggregate.name == kMainMetric || aggregate.is_of_surfaces);
+      for (int64_t k = 1; has_classes && k < classes_; ++k) names.push_back(fmt::format("{}.{}", aggregate.name, k));
     }
     return names;
   }
@@ -397,6 +481,21 @@ OptionTable options_of(SegmentationOptions& options) {
   table.add("largest_component", options.largest_component, "keep the largest face-connected 3-D component of a patient's mask");
   table.add("lateral", options.lateral, "a class means left or right: mirrored views are refused");
   table.add("bootstrap", options.bootstrap, "resamples of the confidence intervals over patients", between(1, 1000000));
+  table.add("surface_distances", options.surface_distances,
+            "when HD95, ASSD and NSD are computed: when a run is evaluated, in every validation too, or never",
+            {"evaluation", "always", "never"});
+  table.add("surface_elements", options.surface_elements,
+            "what a surface consists of: triangles between voxels (DeepMind's definition) or border voxels (MONAI's)",
+            {"surfels", "voxels"});
+  table.add("surface_tolerances", options.surface_tolerances, "tolerances of NSD, in mm, or in pixels where the source knows no spacing",
+            at_least(0));
+  table.check("surface_tolerances", [&options]() -> std::string {
+    std::set<double> distinct;
+    for (const double tolerance : options.surface_tolerances) {
+      if (!distinct.insert(tolerance).second) return fmt::format("{:g} stands twice", tolerance);
+    }
+    return "";
+  });
   return table;
 }
 

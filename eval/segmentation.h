@@ -15,6 +15,10 @@
 // was there and nothing predicted. A slice or patient is missed when it has a lesion and no predicted pixel meets it; `missed` counts
 // them. A mean over no cases is NaN with count 0.
 //
+// Surfaces (surface_distance.h; option surface_distances): hd95_patients, assd_patients and nsd_<tolerance>_patients, means over patients
+// of the distances in their volumes; in mm where the source knows its spacing, else in px. One mask empty: the diagonal of the volume
+// and NSD 0, counted in `one_empty`; both: 0 and NSD 1.
+//
 // Several classes (0 is background): the most probable class; every aggregate is the mean over the foreground classes of the class's
 // aggregate, classes without a case left out; dice_patients.<class> follow, and the tables have one row per class.
 //
@@ -23,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/options.h"
 #include "eval/registry.h"
@@ -34,6 +39,10 @@ struct SegmentationOptions {
   bool largest_component = false;  ///< keep the largest face-connected 3-D component of a patient's mask
   bool lateral = false;            ///< a class means left or right: mirrored views are refused
   int64_t bootstrap = 10000;       ///< resamples of the confidence intervals over patients
+  /// When surface distances are computed. "evaluation" is `always` in evaluate_run() and `never` elsewhere, as while training.
+  std::string surface_distances = "evaluation";  ///< evaluation | always | never
+  std::string surface_elements = "surfels";      ///< surfels | voxels
+  std::vector<double> surface_tolerances{1, 2};  ///< of NSD, in mm (px)
 };
 OptionTable options_of(SegmentationOptions& options);
 

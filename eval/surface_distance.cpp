@@ -26,8 +26,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kBits = 64;
 
-double square(double value) { return value * value; }
-
 /// A mask with one bit per voxel. A row has room for at least one bit beyond its voxels, which is 0.
 struct BitMask {
   std::array<int64_t, 3> size{0, 0, 0};

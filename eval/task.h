@@ -24,6 +24,8 @@ struct Metric {
   int64_t missed = 0;
   double low = std::numeric_limits<double>::quiet_NaN();  ///< 95 % bootstrap interval over patients; NaN where there is none
   double high = std::numeric_limits<double>::quiet_NaN();
+  std::string unit;       ///< of distances, of the tolerance for NSD: "mm" or "px"; "" for ratios
+  int64_t one_empty = 0;  ///< of distances and NSD: cases that got the stated worst value, for one of their masks is empty
 };
 
 /// One slice with its masks (u8, source size, non-zero = inside), for pictures.

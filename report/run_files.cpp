@@ -157,7 +157,8 @@ EvaluationRecord evaluation_of(const Json& json) {
   EvaluationRecord record{text_of(json, "tta"), text_of(json, "merge"), text_of(json, "merge_of"), number_of(json, "seconds"), {}};
   for (const Json& metric : list_of(json, "metrics")) {
     record.metrics.push_back({text_of(metric, "name"), number_of(metric, "value"), number_of(metric, "low"), number_of(metric, "high"),
-                              integer_of(metric, "count"), integer_of(metric, "missed")});
+                              integer_of(metric, "count"), integer_of(metric, "missed"), text_of(metric, "unit"),
+                              integer_of(metric, "one_empty")});
   }
   return record;
 }

@@ -48,6 +48,8 @@ struct MetricRecord {
   std::string name;
   double value = 0, low = 0, high = 0;  ///< NaN where there is none
   int64_t count = 0, missed = 0;
+  std::string unit;  ///< of distances and tolerances: "mm" or "px"
+  int64_t one_empty = 0;
 };
 
 struct EvaluationRecord {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -39,6 +40,8 @@ constexpr MetricText kMetricTexts[] = {
     {"iou_patients", "IoU", "mean over patients, each pooled over its slices"},
     {"sensitivity_patients", "sensitivity", "mean over patients with a lesion"},
     {"precision_patients", "precision", "mean over patients with a lesion or a prediction"},
+    {"hd95_patients", "HD95", "mean over patients; one mask empty: the diagonal of the volume; both: 0"},
+    {"assd_patients", "ASSD", "as HD95"},
 };
 
 std::string label_of(const std::string& metric) {
@@ -53,6 +56,23 @@ std::string rule_of(const std::string& metric) {
     if (metric == text.name) return text.rule;
   }
   return "";
+}
+
+/// The label with its unit; "nsd_2_patients" in mm is "NSD at 2 mm".
+std::string label_of(const MetricRecord& metric) {
+  if (metric.unit.empty()) return label_of(metric.name);
+  const size_t end = metric.name.find("_patients");
+  if (!metric.name.starts_with("nsd_") || end == std::string::npos) return fmt::format("{} ({})", label_of(metric.name), metric.unit);
+  return fmt::format("NSD at {} {}{}", metric.name.substr(4, end - 4), metric.unit, metric.name.substr(end + std::strlen("_patients")));
+}
+
+/// The rule, and how often it was that for an empty mask.
+std::string rule_of(const MetricRecord& metric) {
+  if (metric.unit.empty()) return rule_of(metric.name);
+  std::string rule = rule_of(metric.name);
+  if (metric.name.starts_with("nsd_")) rule = "surface within the tolerance, mean over patients; one mask empty: 0; both: 1";
+  if (!rule.empty()) rule += "; ";
+  return rule + fmt::format("{} of {} with one mask empty", metric.one_empty, metric.count);
 }
 
 std::string three_digits(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "–"; }
@@ -281,7 +301,7 @@ class RunReport {
 
   std::vector<Cell> metric_row(const std::string& name) const {
     const MetricRecord& first = *run_.evaluation->evaluations[0].find(name);
-    std::vector<Cell> row{{label_of(name)}, {rule_of(name)}, {std::to_string(first.count)}, {std::to_string(first.missed)}};
+    std::vector<Cell> row{{label_of(first)}, {rule_of(first)}, {std::to_string(first.count)}, {std::to_string(first.missed)}};
     for (const EvaluationRecord& evaluation : run_.evaluation->evaluations) {
       const MetricRecord* metric = evaluation.find(name);
       row.push_back({metric == nullptr ? "–" : with_interval(*metric), name == kMainMetric ? Emphasis::strong : Emphasis::none});
@@ -343,6 +363,8 @@ class RunReport {
                  {"missed"}},
                 {},
                 ""};
+    const std::vector<std::string> surfaces = surface_columns();
+    for (const std::string& column : surfaces) table.columns.push_back({surface_label(column), true});
     std::vector<std::vector<std::string>> rows = rows_of(run_, tta);
     std::stable_sort(rows.begin(), rows.end(),
                      [&](const auto& a, const auto& b) { return cell_number(run_, a, "dice") > cell_number(run_, b, "dice"); });
@@ -361,8 +383,25 @@ class RunReport {
                             ratio("sensitivity"),
                             ratio("precision"),
                             {is_missed ? "missed" : "", Emphasis::strong}});
+      for (const std::string& column : surfaces) table.rows.back().push_back(ratio(column.c_str()));
     }
     return table;
+  }
+
+  /// Columns of cases.csv that hold surface distances: "hd95_mm", "assd_mm", "nsd_1mm", …
+  std::vector<std::string> surface_columns() const {
+    std::vector<std::string> columns;
+    for (const std::string& name : run_.cases.header) {
+      if (name.starts_with("hd95_") || name.starts_with("assd_") || name.starts_with("nsd_")) columns.push_back(name);
+    }
+    return columns;
+  }
+
+  static std::string surface_label(const std::string& column) {
+    const size_t line = column.find('_');
+    const std::string rest = column.substr(line + 1);
+    if (column.starts_with("nsd_")) return "NSD " + rest;
+    return fmt::format("{} ({})", column.starts_with("hd95_") ? "HD95" : "ASSD", rest);
   }
 
   void add_overlays() {

@@ -26,6 +26,7 @@ std::map<std::string, std::string> sides_of(const DataRecord& record) {
   add(record.train, "train");
   add(record.validation, "validation");
   add(record.test, "test");
+  add(record.hold_out, "hold_out");
   return sides;
 }
 
@@ -42,13 +43,15 @@ DataRecord record_of(const Dataset& dataset) {
   record.train = split.train_subjects;
   record.validation = split.validation_subjects;
   record.test = split.test_subjects;
+  record.hold_out = split.hold_out_subjects;
   return record;
 }
 
 std::string to_json(const DataRecord& record) {
-  return Json{{"source", record.source}, {"fingerprint", record.fingerprint}, {"leaks", record.leaks},
-              {"train", record.train},   {"validation", record.validation},   {"test", record.test}}
-      .dump();
+  Json json{{"source", record.source}, {"fingerprint", record.fingerprint}, {"leaks", record.leaks},
+            {"train", record.train},   {"validation", record.validation},   {"test", record.test}};
+  if (!record.hold_out.empty()) json["hold_out"] = record.hold_out;
+  return json.dump();
 }
 
 DataRecord data_record_from_json(const std::string& text, const std::string& file) {
@@ -62,6 +65,7 @@ DataRecord data_record_from_json(const std::string& text, const std::string& fil
     json.at("train").get_to(record.train);
     json.at("validation").get_to(record.validation);
     json.at("test").get_to(record.test);
+    if (json.contains("hold_out")) json.at("hold_out").get_to(record.hold_out);
   } catch (const Json::exception&) {
     throw_data_error(file + ": the record of its training data is damaged; use another checkpoint");
   }

@@ -12,7 +12,7 @@ struct DataRecord {
   std::string source;       ///< "lgg"; "" in files that hold no record
   std::string fingerprint;  ///< Source::fingerprint(): names and sizes of all files, wherever they lie
   bool leaks = false;
-  std::vector<std::string> train, validation, test;  ///< subjects of each side
+  std::vector<std::string> train, validation, test, hold_out;  ///< subjects of each side
   bool is_known() const { return !source.empty(); }
   bool operator==(const DataRecord&) const = default;
 };

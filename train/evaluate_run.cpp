@@ -21,12 +21,13 @@ using Clock = std::chrono::steady_clock;
 
 const std::vector<int64_t>& side_of(const datasets::Split& split, const std::string& name) {
   if (name == "train") return split.train;
+  if (name == "hold_out") return split.hold_out;
   return name == "test" ? split.test : split.validation;
 }
 
 std::string full_name(const std::string& split) {
   std::string name = split == "val" ? "validation" : split;
-  const std::vector<std::string> allowed = {"train", "validation", "test"};
+  const std::vector<std::string> allowed = {"train", "validation", "test", "hold_out"};
   if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
     throw_usage_error("--split: " + unknown_name_message("side", split, allowed, ""));
   }
@@ -49,10 +50,31 @@ void require_unseen(const std::vector<TrainedNetwork>& members, const datasets::
       const std::string& subject = source.cases()[static_cast<size_t>(index)].key.subject;
       if (!seen.contains(subject)) continue;
       throw_data_error(fmt::format("subject {} was used to train {}; {}", subject, member.file.string(),
-                                   is_ensemble ? "an ensemble is scored on patients that none of its members has seen (--split test)"
-                                               : "score it on patients that it has not seen, or on its --split train"));
+                                   is_ensemble
+                                       ? "an ensemble is scored on patients that none of its members has seen (--split test or hold_out)"
+                                       : "score it on patients that it has not seen, or on its --split train"));
     }
   }
+}
+
+eval::SegmentationOptions segmentation_options(const Recipe& recipe) {
+  eval::SegmentationOptions options;
+  Problems problems;
+  eval::options_of(options).read(recipe.task_options, problems, "task.");
+  problems.throw_if_any();
+  return options;
+}
+
+void set_surfaces(Recipe& recipe, const EvaluateRequest& request) {
+  const auto set = [&](const char* key, ConfigNode value) { recipe.task_options.set(key, std::move(value)); };
+  const std::string when = request.surface_distances.empty() ? segmentation_options(recipe).surface_distances : request.surface_distances;
+  set("surface_distances", ConfigNode::make_scalar(when == "never" ? "never" : "always"));
+  if (request.surface_tolerances.empty()) return;
+  ConfigNode tolerances = ConfigNode::make_sequence({"--surface-tolerances", 0});
+  for (const std::string& tolerance : request.surface_tolerances) {
+    tolerances.items.push_back(ConfigNode::make_scalar(tolerance, {"--surface-tolerances", 0}));
+  }
+  set("surface_tolerances", std::move(tolerances));
 }
 
 Recipe adjusted(Recipe recipe, const EvaluateRequest& request) {
@@ -62,17 +84,10 @@ Recipe adjusted(Recipe recipe, const EvaluateRequest& request) {
   if (request.largest_component) {
     recipe.task_options.set("largest_component", ConfigNode::make_scalar(*request.largest_component ? "true" : "false"));
   }
+  set_surfaces(recipe, request);
   if (!request.merge.empty()) recipe.eval.merge = request.merge;
   if (!request.merge_of.empty()) recipe.eval.merge_of = request.merge_of;
   return recipe;
-}
-
-eval::SegmentationOptions segmentation_options(const Recipe& recipe) {
-  eval::SegmentationOptions options;
-  Problems problems;
-  eval::options_of(options).read(recipe.task_options, problems, "task.");
-  problems.throw_if_any();
-  return options;
 }
 
 eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const std::vector<int64_t>& cases, const eval::Task& task,
@@ -84,7 +99,8 @@ eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const 
     if (request.on_progress) request.on_progress(recipe.eval.tta, done, total);
   };
   const auto start = Clock::now();
-  eval::ScoredPredictor scored{recipe.eval, 0, eval::evaluate(predictor, *loader, task, *dataset.source, options)};
+  eval::ScoredPredictor scored{recipe.eval, 0, eval::evaluate(predictor, *loader, task, *dataset.source, options), {}};
+  if (!request.group_by.empty()) scored.groups = eval::score_groups(scored.evaluation, *dataset.source, request.group_by);
   scored.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return scored;
 }
@@ -102,6 +118,7 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
   results.leaks = dataset.split.leaks;
   results.threshold = options.threshold;
   results.largest_component = options.largest_component;
+  if (options.surface_distances == "always") results.surface_elements = options.surface_elements;
   results.is_training_unknown = std::any_of(members.begin(), members.end(), [](const auto& member) { return !member.data.is_known(); });
   eval::describe_data(results, *dataset.source, cases);
   return results;
@@ -126,6 +143,7 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
   Dataset dataset = open_dataset(recipe);
   const std::vector<int64_t> cases = side_of(dataset.split, side);
   if (cases.empty()) throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", request.split, side));
+  if (!request.group_by.empty()) eval::require_column(*dataset.source, request.group_by);
   if (side != "train" && !dataset.split.leaks) require_unseen(members, *dataset.source, cases);
 
   std::vector<std::shared_ptr<models::Segmenter>> networks;
@@ -134,6 +152,7 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
   require_channels(*networks[0], *dataset.source);
   const auto task = make_task(recipe, networks[0]->info().classes);
   eval::Results results = describe(members, recipe, dataset, side, cases);
+  results.group_by = request.group_by;
   const std::vector<std::string> augmentations = request.tta.empty() ? std::vector<std::string>{recipe.eval.tta} : request.tta;
   for (const std::string& tta : augmentations) {
     recipe.eval.tta = tta;

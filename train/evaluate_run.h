@@ -18,12 +18,15 @@ struct EvaluateRequest {
   std::vector<std::string> weights;  ///< as load_trained; several form an ensemble
   std::string recipe;                ///< for weights that hold none
   std::string data_root;             ///< "": the recipe's
-  std::string split = "validation";  ///< train | validation (val) | test
+  std::string split = "validation";  ///< train | validation (val) | test | hold_out
   std::vector<std::string> tta;      ///< one evaluation each; empty: the recipe's
   std::string merge, merge_of;       ///< "": the recipe's
   std::optional<double> threshold;   ///< none: the recipe's, as below
   std::optional<bool> largest_component;
-  int64_t batch = 0;  ///< 0: the recipe's
+  std::string surface_distances;                ///< always | never; "": the recipe's, whose `evaluation` means always
+  std::vector<std::string> surface_tolerances;  ///< of NSD, numbers; empty: the recipe's
+  std::string group_by;  ///< column of the metadata; "": patients are not grouped
+  int64_t batch = 0;     ///< 0: the recipe's
   at::Device device = at::kCPU;
   /// After each batch; may throw to stop.
   std::function<void(const std::string& tta, int64_t done, int64_t total)> on_progress;

@@ -115,6 +115,54 @@ TEST(Results, JsonHoldsEverything) {
   EXPECT_EQ(nlohmann::json::parse(json.dump()), json);
 }
 
+TEST(Results, DistancesSayTheirUnitAndRule) {
+  Results results = results_of({0.3, 0.9});
+  EXPECT_THAT(to_text(results), Not(HasSubstr("surface")));
+  results.surface_elements = "surfels";
+  for (ScoredPredictor& scored : results.scored) {
+    scored.evaluation.metrics.push_back({"hd95_patients", 12.5, 3, 1, 10, 15, "px", 1});
+    scored.evaluation.metrics.push_back({"nsd_2.5_patients.1", 0.5, 3, 1, 0.25, 0.75, "px", 1});
+  }
+  const std::string text = to_text(results);
+  EXPECT_THAT(text, HasSubstr("surface  surfels (DeepMind's definition) in pixels, for the source stores no spacing; one mask empty: the "
+                              "volume's diagonal, NSD 0; both empty: 0, NSD 1\n"));
+  EXPECT_THAT(text, HasSubstr("HD95 in px, patients                  12.5000   [10.000, 15.000]     3 patients    1 missed    1 with one "
+                              "mask empty\n"));
+  EXPECT_THAT(text, HasSubstr("NSD at 2.5 px, patients, class 1"));
+  const nlohmann::json json = to_json(results);
+  EXPECT_EQ(json["surface_elements"], "surfels");
+  EXPECT_EQ(json["evaluations"][0]["metrics"][2]["unit"], "px");
+  EXPECT_EQ(json["evaluations"][0]["metrics"][2]["one_empty"], 1);
+  EXPECT_FALSE(json["evaluations"][0]["metrics"][0].contains("unit"));
+}
+
+TEST(Results, GroupsStandBesideTheAugmentations) {
+  Results results = results_of({0.3, 0.9});
+  EXPECT_FALSE(to_json(results).contains("group_by"));
+  results.group_by = "tumour_type";
+  results.scored[0].groups = {{"", {{"dice_patients", 0.25, 1, 1}}}, {"neurinoma", {{"dice_patients", 0.5, 7, 0, 0.4, 0.6}}}};
+  results.scored[1].groups = {{"", {{"dice_patients", 0.5, 1, 0}}}, {"neurinoma", {{"dice_patients", 0.75, 7, 0, 0.7, 0.8}}}};
+  const std::string text = to_text(results);
+  EXPECT_THAT(text, HasSubstr("Dice, patients by tumour_type\n"));
+  EXPECT_THAT(text, HasSubstr("\n  (none)                          1     1/0   0.2500                     0.5000 "));
+  EXPECT_THAT(text, HasSubstr("\n  neurinoma                       7     0/0   0.5000 [0.400, 0.600]      0.7500 [0.700, 0.800]   \n"));
+  EXPECT_EQ(to_csv(group_table(results)),
+            "tta,group,metric,unit,patients,missed,value,low,high\n"
+            "none,,dice_patients,,1,1,0.25,,\n"
+            "none,neurinoma,dice_patients,,7,0,0.5,0.4,0.6\n"
+            "d4,,dice_patients,,1,0,0.5,,\n"
+            "d4,neurinoma,dice_patients,,7,0,0.75,0.7,0.8\n");
+  const nlohmann::json json = to_json(results);
+  EXPECT_EQ(json["group_by"], "tumour_type");
+  EXPECT_EQ(json["evaluations"][1]["groups"][1]["group"], "neurinoma");
+  EXPECT_EQ(json["evaluations"][1]["groups"][1]["metrics"][0]["count"], 7);
+  const fs::path folder = larmor::testing::make_temporary_folder("groups");
+  write_results(folder, results, source_of(2));
+  EXPECT_EQ(read_file(folder / "groups.csv"), to_csv(group_table(results)));
+  write_results(folder, results_of({0.3, 0.9}), source_of(2));
+  EXPECT_FALSE(fs::exists(folder / "groups.csv"));
+}
+
 TEST(Results, TablesCarryTheAugmentation) {
   EXPECT_EQ(to_csv(case_table(results_of({0.25, 0.5}))), "tta,patient,dice\nnone,a,0.25\nnone,b,0.5\nd4,a,0.25\nd4,b,0.5\n");
   EXPECT_EQ(to_csv(slice_table(results_of({0.25}))), "tta,patient,slice\nnone,a,4\nd4,a,4\n");

@@ -113,6 +113,59 @@ TEST(Segmentation, Tables) {
             "b,,3,0,1,0,0,0,,0,0\n");
 }
 
+TEST(Segmentation, SurfacesOnlyWhereAsked) {
+  for (const char* when : {"evaluation", "never"}) {
+    SegmentationOptions options;
+    options.surface_distances = when;
+    EXPECT_FALSE(evaluate_cases(five_slices(), 2, options).has("hd95_patients")) << when;
+  }
+  SegmentationOptions options;
+  options.surface_distances = "always";
+  options.surface_tolerances = {1, 2.5};
+  const Evaluation evaluation = evaluate_cases(five_slices(), 2, options);
+  std::vector<std::string> names;
+  for (const Metric& metric : evaluation.metrics) names.push_back(metric.name);
+  EXPECT_EQ(names, make_segmentation(options, 1)->metric_names());
+  for (const char* name : {"hd95_patients", "assd_patients", "nsd_1_patients", "nsd_2.5_patients"}) {
+    const Metric& metric = evaluation.metric(name);
+    EXPECT_EQ(metric.unit, "px") << name;
+    EXPECT_EQ(metric.count, 2) << name;
+    EXPECT_EQ(metric.one_empty, 0) << name;
+  }
+}
+
+TEST(SegmentationErrors, TolerancesAreDistinct) {
+  SegmentationOptions options;
+  Problems problems;
+  options_of(options).read(parse_yaml("{surface_tolerances: [1, 2.5, 1]}", "a.yaml"), problems, "task.");
+  EXPECT_EQ(problems.lines(), std::vector<std::string>{"a.yaml:1: task.surface_tolerances: 1 stands twice"});
+}
+
+/// A missed lesion costs the diagonal; the mean never gains by it.
+TEST(Segmentation, AMissedLesionWorsensEverySurfaceMean) {
+  SegmentationOptions options;
+  options.surface_distances = "always";
+  std::vector<Case> cases = five_slices();
+  const Evaluation before = evaluate_cases(cases, 2, options);
+  for (size_t i = 0; i < 2; ++i) cases[i].prediction = mask_of({"00", "00"});  // patient a
+  const Evaluation after = evaluate_cases(cases, 2, options);
+  const double diagonal = std::hypot(2, 2, 2);
+  EXPECT_DOUBLE_EQ(after.value("hd95_patients") - before.value("hd95_patients"),
+                   (diagonal - std::stod(before.patients.rows[0][before.patients.column("hd95_px")])) / 2);
+  EXPECT_GT(after.value("assd_patients"), before.value("assd_patients"));
+  EXPECT_LT(after.value("nsd_1_patients"), before.value("nsd_1_patients"));
+  for (const char* name : {"hd95_patients", "assd_patients", "nsd_1_patients"}) {
+    EXPECT_EQ(after.metric(name).count, 2) << name;
+    EXPECT_EQ(after.metric(name).missed, 1) << name;
+    EXPECT_EQ(after.metric(name).one_empty, 1) << name;
+  }
+  EXPECT_EQ(after.patients.header.back(), "surfaces");
+  EXPECT_EQ(after.patients.rows[0].back(), "one");
+  EXPECT_EQ(after.patients.rows[1].back(), "both");
+  EXPECT_EQ(after.patients.rows[0][after.patients.column("hd95_px")], csv_number(diagonal));
+  EXPECT_EQ(after.patients.rows[0][after.patients.column("nsd_2px")], "0");
+}
+
 TEST(Segmentation, LargestLesionIsShown) {
   const Evaluation evaluation = evaluate_cases(five_slices(), 5);
   ASSERT_EQ(evaluation.largest_lesions.size(), 2u);

@@ -16,6 +16,14 @@ TEST(TrainRecord, RoundTrip) {
   EXPECT_TRUE(record().is_known());
 }
 
+TEST(TrainRecord, HoldOutIsKeptWhereThereIsOne) {
+  EXPECT_EQ(to_json(record()).find("hold_out"), std::string::npos);  // as files had it before there was one
+  DataRecord other = record();
+  other.hold_out = {"P5"};
+  EXPECT_EQ(data_record_from_json(to_json(other), "w"), other);
+  EXPECT_EQ(difference(record(), other), "subject P5 was on no side and is on the hold_out side now");
+}
+
 TEST(TrainRecord, FilesWithoutOneAreUnknown) { EXPECT_FALSE(data_record_from_json("", "w").is_known()); }
 
 TEST(TrainRecord, DifferencesNameWhatMatters) {

@@ -115,6 +115,63 @@ TEST_F(EvaluateRunSlow, MessagesOfErrors) {
   EXPECT_EQ(message_of(request), "--split test: this recipe's split has no test side (data.split)");
 }
 
+TEST_F(EvaluateRunSlow, HoldOutIsASideOfItsOwn) {
+  const std::string test = "test: [" + tiny_patient(4) + "]", hold_out = "hold_out: [" + tiny_patient(4) + "]";
+  larmor::testing::write_tiny_run(folder_ / "held", replaced(recipe_, test, hold_out), 1);
+  EvaluateRequest request = request_for({"held"});
+  request.split = "hold_out";
+  const eval::Results results = evaluate_run(request).results;
+  EXPECT_EQ(results.split, "hold_out");
+  EXPECT_EQ(results.scored[0].evaluation.patients.rows[0][0], tiny_patient(4));
+  request.split = "test";
+  EXPECT_EQ(message_of(request), "--split test: this recipe's split has no test side (data.split)");
+}
+
+TEST_F(EvaluateRunSlow, SurfaceDistancesUnlessSwitchedOff) {
+  const eval::Results results = evaluate_run(request_for({"a"})).results;
+  EXPECT_EQ(results.surface_elements, "surfels");
+  EXPECT_EQ(results.scored[0].evaluation.metric("hd95_patients").unit, "px");
+  EXPECT_EQ(results.scored[0].evaluation.metric("hd95_patients").count, 2);
+  EvaluateRequest request = request_for({"a"});
+  request.surface_tolerances = {"0.5", "3"};
+  EXPECT_TRUE(evaluate_run(request).results.scored[0].evaluation.has("nsd_0.5_patients"));
+  request.surface_tolerances = {"wide"};
+  EXPECT_EQ(message_of(request), "--surface-tolerances: surface_tolerances: entry 1: 'wide' is not a number");
+  request = request_for({"a"});
+  request.surface_distances = "never";
+  const eval::Results without = evaluate_run(request).results;
+  EXPECT_EQ(without.surface_elements, "");
+  EXPECT_FALSE(without.scored[0].evaluation.has("hd95_patients"));
+}
+
+TEST_F(EvaluateRunSlow, GroupsOfPatientsAreRefusedBeforeTheWork) {
+  EvaluateRequest request = request_for({"a"});
+  request.group_by = "grade";
+  bool has_begun = false;
+  request.on_progress = [&](const std::string&, int64_t, int64_t) { has_begun = true; };
+  EXPECT_EQ(message_of(request), "--group-by: unknown column 'grade'; allowed: Patient, age_at_initial_pathologic");
+  EXPECT_FALSE(has_begun);
+}
+
+TEST_F(EvaluateRunSlow, GroupsOfPatients) {
+  fs::copy(folder_ / "data", folder_ / "with_table", fs::copy_options::recursive);
+  write_file_atomically(folder_ / "with_table/data.csv", "Patient,grade\n" + tiny_patient(2) + ",1\n" + tiny_patient(3) + ",2\n");
+  EvaluateRequest request = request_for({"a"});
+  request.data_root = (folder_ / "with_table").string();
+  request.group_by = "grade";
+  request.tta = {"none", "flip"};
+  const eval::Results results = evaluate_run(request).results;
+  EXPECT_EQ(results.group_by, "grade");
+  for (const eval::ScoredPredictor& scored : results.scored) {
+    ASSERT_EQ(scored.groups.size(), 2U);
+    EXPECT_EQ(scored.groups[1].group, "2");
+    EXPECT_EQ(scored.groups[1].metrics[0].count, 1);
+    EXPECT_EQ(scored.groups[1].metrics[0].value, std::stod(scored.evaluation.patients.rows[1][scored.evaluation.patients.column("dice")]));
+  }
+  const CsvTable table = eval::group_table(results);
+  EXPECT_EQ(table.rows.size(), 2U * 2 * 2);  // augmentations, groups, metrics
+}
+
 /// Members of a cross-validation have seen each other's validation patients.
 TEST_F(EvaluateRunSlow, EnsembleIsRefusedOnPatientsThatAMemberHasSeen) {
   const std::string other = replaced(replaced(recipe_, "train: [" + tiny_patient(0), "train: [" + tiny_patient(2)),
@@ -123,7 +180,7 @@ TEST_F(EvaluateRunSlow, EnsembleIsRefusedOnPatientsThatAMemberHasSeen) {
   EvaluateRequest request = request_for({"a", "fold1"});
   EXPECT_EQ(message_of(request), "subject " + tiny_patient(2) + " was used to train " +
                                      (folder_ / "fold1/checkpoints/best.safetensors").string() +
-                                     "; an ensemble is scored on patients that none of its members has seen (--split test)");
+                                     "; an ensemble is scored on patients that none of its members has seen (--split test or hold_out)");
   request.split = "test";
   EXPECT_EQ(message_of(request), "no error");
 }

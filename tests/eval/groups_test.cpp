@@ -1,0 +1,92 @@
+#include "eval/groups.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/eval/support.h"
+
+namespace larmor::eval {
+namespace {
+
+using testing::message_of;
+
+using Types = std::map<std::string, std::string>;
+
+/// Patients with their tumour type; "-" is not known.
+class TypedSource final : public datasets::Source {
+ public:
+  explicit TypedSource(const Types& types) {
+    for (const auto& [subject, type] : types) {
+      studies_.push_back({subject, {}, {}});
+      if (type != "-") studies_.back().metadata["tumour_type"] = type;
+    }
+  }
+  std::string name() const override { return "typed"; }
+  const std::vector<datasets::CaseInfo>& cases() const override { return cases_; }
+  const std::vector<datasets::Study>& studies() const override { return studies_; }
+  int64_t channels() const override { return 1; }
+  std::vector<std::string> channel_names() const override { return {"T1"}; }
+  datasets::RawSample load(int64_t) const override { return {}; }
+  const std::vector<datasets::Finding>& findings() const override { return findings_; }
+  bool is_phantom() const override { return true; }
+  std::string fingerprint() const override { return ""; }
+
+ private:
+  std::vector<datasets::CaseInfo> cases_;
+  std::vector<datasets::Study> studies_;
+  std::vector<datasets::Finding> findings_;
+};
+
+Evaluation evaluation_of(const std::vector<std::vector<std::string>>& rows) {
+  Evaluation evaluation;
+  evaluation.patients.header = {"patient", "dice", "missed", "hd95_mm"};
+  evaluation.patients.rows = rows;
+  return evaluation;
+}
+
+TEST(Groups, MeansCountsAndMissesOfEachGroup) {
+  const TypedSource source(Types{{"a", "neurinoma"}, {"b", "glioblastoma"}, {"c", "neurinoma"}, {"d", "-"}, {"unused", "astrocytoma"}});
+  const auto scores = score_groups(
+      evaluation_of({{"a", "0.5", "0", "4"}, {"b", "0.75", "0", "2"}, {"c", "0", "1", "10"}, {"d", "1", "0", "0"}}), source, "tumour_type");
+  ASSERT_EQ(scores.size(), 3U);
+  EXPECT_EQ(scores[0].group, "");
+  EXPECT_EQ(scores[1].group, "glioblastoma");
+  EXPECT_EQ(scores[2].group, "neurinoma");
+  ASSERT_EQ(scores[2].metrics.size(), 2U);
+  EXPECT_EQ(scores[2].metrics[0].name, "dice_patients");
+  EXPECT_EQ(scores[2].metrics[0].value, 0.25);
+  EXPECT_EQ(scores[2].metrics[0].count, 2);
+  EXPECT_EQ(scores[2].metrics[0].missed, 1);
+  EXPECT_TRUE(std::isnan(scores[2].metrics[0].low));  // of two patients there is no interval
+  EXPECT_EQ(scores[2].metrics[1].name, "hd95_patients");
+  EXPECT_EQ(scores[2].metrics[1].unit, "mm");
+  EXPECT_EQ(scores[2].metrics[1].value, 7);
+}
+
+TEST(Groups, ClassesOfAPatientAreAveraged) {
+  const TypedSource source(Types{{"a", "1"}});
+  const auto scores = score_groups(evaluation_of({{"a", "0.5", "0", "4"}, {"a", "0", "1", "8"}}), source, "tumour_type");
+  EXPECT_EQ(scores[0].metrics[0].value, 0.25);
+  EXPECT_EQ(scores[0].metrics[0].count, 1);
+  EXPECT_EQ(scores[0].metrics[0].missed, 1);
+}
+
+TEST(Groups, NumbersStandInTheirOrder) {
+  const TypedSource source(Types{{"a", "10"}, {"b", "9"}, {"c", "x"}, {"d", "2.5"}});
+  std::vector<std::string> names;
+  const auto evaluation = evaluation_of({{"a", "1", "0", "0"}, {"b", "1", "0", "0"}, {"c", "1", "0", "0"}, {"d", "1", "0", "0"}});
+  for (const GroupScore& score : score_groups(evaluation, source, "tumour_type")) names.push_back(score.group);
+  EXPECT_EQ(names, (std::vector<std::string>{"2.5", "9", "10", "x"}));
+}
+
+TEST(GroupsError, UnknownColumn) {
+  const TypedSource source(Types{{"a", "1"}}), bare(Types{{"a", "-"}});
+  EXPECT_EQ(message_of([&] { score_groups(evaluation_of({}), source, "tumor_type"); }),
+            "--group-by: unknown column 'tumor_type'; nearest: 'tumour_type'");
+  EXPECT_EQ(message_of([&] { score_groups(evaluation_of({}), bare, "grade"); }),
+            "--group-by grade: this source knows no metadata of its patients");
+}
+
+}  // namespace
+}  // namespace larmor::eval
