@@ -198,6 +198,7 @@ struct Plot {
   std::string style;
   std::string name;
   std::vector<std::string> point_names;
+  std::string columns = "1:2";  ///< of the data
 };
 
 /// From gnuplot's file to a part of a page: no prologue, own identifiers, the page's text colour, names for screen readers.
@@ -248,7 +249,7 @@ std::string draw(std::string settings, const std::vector<Plot>& plots, const Cha
   std::string command = "plot ";
   for (size_t i = 0; i < plots.size(); ++i) {
     settings += fmt::format("$data{} << END_OF_DATA\n{}END_OF_DATA\n", i, plots[i].data);
-    command += fmt::format("{}$data{} using 1:2 {}", i == 0 ? "" : ", ", i, plots[i].style);
+    command += fmt::format("{}$data{} using {} {}", i == 0 ? "" : ", ", i, plots[i].columns, plots[i].style);
   }
   if (plots.empty()) return {};
   const std::string script = settings_of(options) + settings + command + "\n";
@@ -284,6 +285,39 @@ Plot plot_of_points(const std::vector<NamedPoint>& points, const std::string& na
   return plot;
 }
 
+/// None where no point can be drawn.
+std::optional<Plot> plot_of_line(const Series& series, size_t colour, const ChartOptions& options) {
+  LARMOR_ASSERT(series.x.size() == series.y.size());
+  Plot plot;
+  plot.name = series.name;
+  bool has_point = false;
+  for (size_t j = 0; j < series.x.size(); ++j) {
+    const bool is_point = is_drawable(series.x[j], series.y[j], options);
+    plot.data += is_point ? fmt::format("{} {}\n", number(series.x[j]), number(series.y[j])) : "\n";
+    has_point = has_point || is_point;
+  }
+  if (!has_point) return {};
+  plot.style = fmt::format("with linespoints pt 7 ps 0.35 lw 2 dt {} lc rgb '{}' title {}", 1 + colour / kColours.size(),
+                           kColours[colour % kColours.size()], gnuplot_string(series.name));
+  return plot;
+}
+
+std::optional<Plot> plot_of_band(const BandSeries& series, size_t colour, const ChartOptions& options) {
+  const std::vector<double>& x = series.mean.x;
+  LARMOR_ASSERT(x.size() == series.low.size() && x.size() == series.high.size());
+  Plot plot;
+  plot.columns = "1:2:3";
+  size_t places = 0;
+  for (size_t j = 0; j < x.size(); ++j) {
+    const bool is_place = is_drawable(x[j], series.low[j], options) && std::isfinite(series.high[j]);
+    plot.data += is_place ? fmt::format("{} {} {}\n", number(x[j]), number(series.low[j]), number(series.high[j])) : "\n";
+    places += is_place;
+  }
+  if (places < 2) return {};  // no area
+  plot.style = fmt::format("with filledcurves fs transparent solid 0.2 noborder lc rgb '{}' notitle", kColours[colour % kColours.size()]);
+  return plot;
+}
+
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
@@ -295,19 +329,18 @@ double median_of(std::vector<double> values) {
 std::string line_chart(const std::vector<Series>& series, const ChartOptions& options) {
   std::vector<Plot> plots;
   for (size_t i = 0; i < series.size(); ++i) {
-    LARMOR_ASSERT(series[i].x.size() == series[i].y.size());
-    Plot plot;
-    plot.name = series[i].name;
-    bool has_point = false;
-    for (size_t j = 0; j < series[i].x.size(); ++j) {
-      const bool is_point = is_drawable(series[i].x[j], series[i].y[j], options);
-      plot.data += is_point ? fmt::format("{} {}\n", number(series[i].x[j]), number(series[i].y[j])) : "\n";
-      has_point = has_point || is_point;
-    }
-    if (!has_point) continue;
-    plot.style = fmt::format("with linespoints pt 7 ps 0.35 lw 2 dt {} lc rgb '{}' title {}", 1 + i / kColours.size(),
-                             kColours[i % kColours.size()], gnuplot_string(series[i].name));
-    plots.push_back(plot);
+    if (std::optional<Plot> line = plot_of_line(series[i], i, options)) plots.push_back(std::move(*line));
+  }
+  return draw("", plots, options);
+}
+
+std::string band_chart(const std::vector<BandSeries>& series, const ChartOptions& options) {
+  std::vector<Plot> plots;
+  for (size_t i = 0; i < series.size(); ++i) {
+    if (std::optional<Plot> band = plot_of_band(series[i], i, options)) plots.push_back(std::move(*band));
+  }
+  for (size_t i = 0; i < series.size(); ++i) {  // lines over all bands
+    if (std::optional<Plot> line = plot_of_line(series[i].mean, i, options)) plots.push_back(std::move(*line));
   }
   return draw("", plots, options);
 }

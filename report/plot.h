@@ -35,6 +35,14 @@ struct Series {
 /// Learning curves and the like, with a legend.
 std::string line_chart(const std::vector<Series>& series, const ChartOptions& options);
 
+/// A line with the range around it, as mean and extremes over seeds.
+struct BandSeries {
+  Series mean;
+  std::vector<double> low, high;  ///< as many as mean.x (assertion)
+};
+/// Lines over their shaded bands, in the same colours; a place whose band is not finite has none.
+std::string band_chart(const std::vector<BandSeries>& series, const ChartOptions& options);
+
 struct NamedPoint {
   std::string name;
   double x = 0;

@@ -52,6 +52,7 @@ OptionTable options_of(TableSpec& spec, std::string& recipe, ConfigNode& rows) {
   table.add("tta", spec.tta, "evaluation that is read: test-time augmentation");
   table.add("seeds", spec.seeds, "runs per row", at_least(1));
   table.add("reach", spec.reach, "validation value that epochs are counted to");
+  table.add("levels", spec.levels, "validation values that the report counts epochs and seconds to");
   table.add_table("published", std::move(published), "where the published values come from");
   table.add_node("rows", rows, "list of rows");
   return table;
@@ -127,7 +128,7 @@ struct CountedRun {
   double value = kNone;
   std::map<std::string, double> patients;
   int64_t missed = 0, cases = 0;
-  std::map<int64_t, double> curve;
+  RunCurve curve;
   RunFiles files;
 };
 
@@ -170,9 +171,11 @@ CountedRun count_run(RunFiles files, const TableSpec& spec) {
   run.missed = metric.missed;
   run.cases = metric.count;
   run.patients = patients_of(files, spec);
+  double seconds = 0;
   for (const EpochRecord& epoch : files.epochs) {
+    seconds += epoch.seconds;
     const auto value = epoch.metrics.find(spec.metric);
-    if (value != epoch.metrics.end() && std::isfinite(value->second)) run.curve[epoch.epoch] = value->second;
+    if (value != epoch.metrics.end() && std::isfinite(value->second)) run.curve.push_back({epoch.epoch, seconds, value->second});
   }
   run.files = std::move(files);
   return run;
@@ -198,20 +201,6 @@ std::optional<CountedRun> load_run(const TableRun& planned, const TableSpec& spe
 
 // ---- statistics ----
 
-void add_epochs_to_reach(const std::vector<CountedRun>& runs, double reach, RowResult& row) {
-  double sum = 0;
-  for (const CountedRun& run : runs) {
-    const auto first = std::find_if(run.curve.begin(), run.curve.end(), [&](const auto& point) { return point.second >= reach; });
-    if (first == run.curve.end()) {
-      row.never += 1;
-      continue;
-    }
-    row.reached += 1;
-    sum += static_cast<double>(first->first);
-  }
-  row.epochs_to_reach = row.reached == 0 ? kNone : sum / static_cast<double>(row.reached);
-}
-
 /// Means over seeds of the patients that every counted run has.
 std::map<std::string, double> mean_patients(const std::vector<CountedRun>& runs) {
   std::map<std::string, double> means;
@@ -234,10 +223,7 @@ RowResult summarise(const std::vector<CountedRun>& runs, const TableSpec& spec) 
     row.seeds.push_back(run.value);
     row.missed += run.missed;
     row.missed_of += run.cases;
-    for (const auto& [epoch, value] : run.curve) {
-      row.curve[epoch].first += value;
-      row.curve[epoch].second += 1;
-    }
+    row.curves.push_back(run.curve);
   }
   row.mean = eval::mean(row.seeds);
   row.sd = eval::standard_deviation(row.seeds);
@@ -245,7 +231,10 @@ RowResult summarise(const std::vector<CountedRun>& runs, const TableSpec& spec) 
   std::vector<double> values;
   for (const auto& [patient, value] : row.patients) values.push_back(value);
   row.interval = eval::bootstrap_mean(values);
-  add_epochs_to_reach(runs, spec.reach, row);
+  const Reached reach = when_reached(row.curves, spec.reach);
+  row.epochs_to_reach = reach.epochs;
+  row.reached = reach.runs;
+  row.never = reach.never;
   return row;
 }
 

@@ -6,6 +6,7 @@
 //   metric: dice_patients                     # any *_patients metric of eval
 //   seeds: 3
 //   reach: 0.7                                # epochs are counted to this validation value
+//   levels: [0.5, 0.6, 0.7, 0.8, 0.9]         # and, with seconds, to each of these in the report
 //   published: {source: "…", data: "…", convention: "…", same_data: false, columns: [val, test]}
 //   rows:
 //     - {name: adam, overrides: [optim.name=adam], published: {val: 0.983, test: 0.920}}
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "eval/statistics.h"
+#include "report/convergence.h"
 
 namespace larmor::report {
 
@@ -40,6 +42,7 @@ struct TableSpec {
   std::string tta = "none";
   int64_t seeds = 3;
   double reach = 0.7;
+  std::vector<double> levels{0.5, 0.6, 0.7, 0.8, 0.9};
   std::string published_source, published_data, published_convention;
   bool published_same_data = false;
   std::vector<std::string> published_columns;
@@ -64,16 +67,16 @@ struct Comparison {
 };
 
 struct RowResult {
-  std::vector<double> seeds;                            ///< the metric of each counted run
-  std::map<std::string, double> patients;               ///< mean over seeds
-  double mean = 0, sd = 0;                              ///< over seeds; NaN for none, for one
-  eval::Interval interval;                              ///< over patients; NaN for fewer than two
-  std::optional<Comparison> comparison;                 ///< none for the reference and where there is nothing to compare
-  double epochs_to_reach = 0;                           ///< mean over the seeds that got there; NaN for none
-  int64_t reached = 0, never = 0;                       ///< seeds
-  int64_t missed = 0, missed_of = 0;                    ///< patients x seeds
-  std::map<int64_t, std::pair<double, int64_t>> curve;  ///< epoch → sum of the validation metric over seeds, and how many
-  std::vector<std::string> problems;                    ///< "seed 2: not run"
+  std::vector<double> seeds;               ///< the metric of each counted run
+  std::map<std::string, double> patients;  ///< mean over seeds
+  double mean = 0, sd = 0;                 ///< over seeds; NaN for none, for one
+  eval::Interval interval;                 ///< over patients; NaN for fewer than two
+  std::optional<Comparison> comparison;    ///< none for the reference and where there is nothing to compare
+  double epochs_to_reach = 0;              ///< mean over the seeds that got there; NaN for none
+  int64_t reached = 0, never = 0;          ///< seeds
+  int64_t missed = 0, missed_of = 0;       ///< patients x seeds
+  std::vector<RunCurve> curves;            ///< validation metric of each counted run
+  std::vector<std::string> problems;       ///< "seed 2: not run"
 };
 
 struct TableResult {

@@ -172,17 +172,43 @@ std::vector<Strip> patient_strips(const TableResult& table) {
   return strips;
 }
 
-std::vector<Series> mean_curves(const TableResult& table) {
-  std::vector<Series> curves;
-  for (size_t i = 0; i < table.rows.size(); ++i) {
-    Series curve{table.spec.rows[i].name, {}, {}};
-    for (const auto& [epoch, sum] : table.rows[i].curve) {
-      curve.x.push_back(static_cast<double>(epoch));
-      curve.y.push_back(sum.first / static_cast<double>(sum.second));
-    }
-    curves.push_back(std::move(curve));
+std::vector<BandSeries> bands(const TableResult& table) {
+  std::vector<BandSeries> all;
+  for (size_t i = 0; i < table.rows.size(); ++i) all.push_back(band_over_seeds(table.spec.rows[i].name, table.rows[i].curves));
+  return all;
+}
+
+/// "8.3 epochs, 105 s (2 of 3)": means over the seeds that got there, told where not all did.
+std::string reached_text(const Reached& reached) {
+  if (reached.runs == 0) return reached.never == 0 ? kNothing : "never";
+  const std::string seconds = std::isfinite(reached.seconds) ? fmt::format(", {:.0f} s", reached.seconds) : "";
+  const std::string some = reached.never == 0 ? "" : fmt::format(" ({} of {})", reached.runs, reached.runs + reached.never);
+  return fmt::format("{:.1f} epochs{}{}", reached.epochs, seconds, some);
+}
+
+/// Epochs and seconds to each level that any row reaches; none where no row has a curve.
+std::optional<Table> convergence_block(const TableResult& table, const std::string& label) {
+  Table shown{
+      fmt::format("Epochs, and seconds of training (validation not counted), until the validation {} first was at least …; mean over the "
+                  "seeds that got there, whose number is told where others did not.{}",
+                  label, table.is_phantom ? " Phantom data." : ""),
+      {{"row"}},
+      {},
+      ""};
+  std::vector<double> levels;
+  for (const double level : table.spec.levels) {
+    const bool is_reached = std::any_of(table.rows.begin(), table.rows.end(),
+                                        [level](const RowResult& row) { return when_reached(row.curves, level).runs > 0; });
+    if (is_reached) levels.push_back(level);
   }
-  return curves;
+  if (levels.empty()) return {};
+  for (const double level : levels) shown.columns.push_back({short_number(level, 2), true});
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    std::vector<Cell> row{{table.spec.rows[i].name}};
+    for (const double level : levels) row.push_back({reached_text(when_reached(table.rows[i].curves, level))});
+    shown.rows.push_back(std::move(row));
+  }
+  return shown;
 }
 
 // ---- LaTeX ----
@@ -289,10 +315,12 @@ Document describe_table(const TableResult& table) {
   document.blocks.emplace_back(
       Chart{strip_chart(patient_strips(table), {.title = label + " of each patient", .y_label = label, .y_low = 0, .y_high = 1}),
             label + " of each patient, mean over seeds; the bar is the median." + mark});
+  document.blocks.emplace_back(Heading{"Convergence"});
+  if (std::optional<Table> convergence = convergence_block(table, label)) document.blocks.emplace_back(std::move(*convergence));
   document.blocks.emplace_back(
-      Chart{line_chart(mean_curves(table),
+      Chart{band_chart(bands(table),
                        {.title = "Validation " + label + " per epoch", .x_label = "epoch", .y_label = label, .y_low = 0, .y_high = 1}),
-            "Validation " + label + " per epoch, mean over seeds." + mark});
+            "Validation " + label + " per epoch: mean over seeds, the band from the lowest to the highest." + mark});
   return document;
 }
 

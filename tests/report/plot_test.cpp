@@ -63,6 +63,17 @@ TEST_F(PlotTest, LineChartIsAPartOfAPage) {
     EXPECT_THAT(svg, Not(HasSubstr(part)));
 }
 
+TEST_F(PlotTest, BandsLieUnderTheirLines) {
+  const BandSeries one{{"adam", {1, 2, 3}, {0.2, 0.5, 0.6}}, {0.1, 0.4, 0.6}, {0.3, 0.7, 0.6}};
+  const BandSeries other{{"ralamb", {1, 2}, {0.3, 0.6}}, {kNan, 0.6}, {0.3, 0.6}};  // one place is no area
+  const std::string svg = band_chart({one, other}, {.title = "Dice per epoch"});
+  EXPECT_TRUE(is_balanced(svg));
+  EXPECT_EQ(count_of(svg, "fill-opacity"), count_of(band_chart({one}, {.title = "Dice per epoch"}), "fill-opacity"));
+  EXPECT_GT(count_of(svg, "fill-opacity"), 0U);
+  EXPECT_LT(svg.find("fill-opacity"), svg.find("<title>adam</title>"));
+  EXPECT_EQ(band_chart({{{"a", {1}, {kNan}}, {kNan}, {kNan}}}, {}), "");
+}
+
 TEST_F(PlotTest, TakesTheColourOfThePage) {
   const std::string svg = line_chart({{"a", {1, 2}, {1, 2}}}, {});
   EXPECT_THAT(svg, HasSubstr("currentColor"));

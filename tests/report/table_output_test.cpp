@@ -32,7 +32,7 @@ TableResult made_up() {
   adam.epochs_to_reach = 8.333;
   adam.reached = 3;
   adam.missed_of = 6;
-  adam.curve = {{1, {0.9, 3}}, {2, {1.5, 3}}};
+  adam.curves = {{{1, 10, 0.2}, {2, 20, 0.65}}, {{1, 11, 0.3}, {2, 22.5, 0.55}}, {{1, 12, 0.4}, {2, 24, 0.3}}};
   RowResult ralamb{.seeds = {1}, .patients = {{"P_1", 1}, {"P_2", 1}}, .mean = 1, .sd = kNone, .interval = {0.9996, 1}};
   ralamb.comparison = Comparison{-0.0032, 0.25, 0.75, 2};
   ralamb.epochs_to_reach = 6;
@@ -105,6 +105,17 @@ TEST(TableOutput, PublishedValuesOfOtherDataAreFaint) {
   EXPECT_TRUE(contains(html, "published val (different data)"));
   table.spec.published_same_data = true;
   EXPECT_TRUE(contains(to_html(describe_table(table)), "<td class=\"n\">.983</td>"));
+}
+
+TEST(TableOutput, ConvergenceInEpochsAndSeconds) {
+  TableResult table = made_up();
+  std::string page = to_markdown(describe_table(table));
+  EXPECT_TRUE(contains(page, "Convergence"));
+  EXPECT_TRUE(contains(page, "| adam | 2.0 epochs, 21 s (2 of 3) | 2.0 epochs, 20 s (1 of 3) |")) << page;
+  EXPECT_TRUE(contains(page, "| ranger | – | – |"));
+  EXPECT_FALSE(contains(page, ".90 |"));  // reached by none
+  table.spec.levels = {0.2};
+  EXPECT_TRUE(contains(to_markdown(describe_table(table)), "| adam | 1.0 epochs, 11 s |"));
 }
 
 TEST(TableOutput, LatexIsEscaped) {
