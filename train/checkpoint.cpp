@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
+#include "models/weights/weights.h"
 
 namespace larmor::train {
 
@@ -220,6 +221,13 @@ Weights load_weights(const fs::path& file) {
   weights.metric = entry(metadata, "metric");
   weights.epoch = std::atoll(entry(metadata, "epoch").c_str());
   weights.value = std::atof(entry(metadata, "value").c_str());
+  return weights;
+}
+
+Weights load_any_weights(const fs::path& path, std::vector<std::string>& notes) {
+  if (fs::is_regular_file(path) && models::is_safetensors(path)) return load_weights(path);
+  Weights weights;
+  weights.model = models::read_weights(path, &notes);
   return weights;
 }
 

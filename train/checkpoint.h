@@ -57,5 +57,8 @@ struct Weights {
 void save_weights(const std::filesystem::path& file, const Weights& weights);
 /// Reads best.safetensors or last.safetensors (its EMA where it has one). Error (data) as above.
 Weights load_weights(const std::filesystem::path& file);
+/// The same for safetensors, whoever wrote them; for an SMP folder or a file of PyTorch models::read_weights. `notes` gets what was chosen
+/// and left.
+Weights load_any_weights(const std::filesystem::path& path, std::vector<std::string>& notes);
 
 }  // namespace larmor::train

@@ -12,6 +12,7 @@
 #include "models/registry.h"
 #include "models/weights/weights.h"
 #include "optim/registry.h"
+#include "train/checkpoint.h"
 
 namespace larmor::train {
 
@@ -62,14 +63,15 @@ std::shared_ptr<models::Segmenter> make_network(const Recipe& recipe) {
 }
 
 std::string load_start_weights(models::Segmenter& network, const Recipe& recipe) {
-  if (!recipe.model.weights.empty()) {
-    return models::load_state(network, models::read_weights(recipe.model.weights), recipe.model.weights).to_string();
-  }
-  if (!recipe.model.encoder_weights.empty()) {
-    const NamedTensors tensors = models::read_weights(recipe.model.encoder_weights);
-    return models::load_encoder_state(network, tensors, recipe.model.encoder_weights, recipe.model.first_conv).to_string();
-  }
-  return "";
+  const bool is_whole = !recipe.model.weights.empty();
+  const std::string& source = is_whole ? recipe.model.weights : recipe.model.encoder_weights;
+  if (source.empty()) return "";
+  std::vector<std::string> notes;
+  const NamedTensors tensors = load_any_weights(source, notes).model;
+  models::LoadReport report = is_whole ? models::load_state(network, tensors, source)
+                                       : models::load_encoder_state(network, tensors, source, recipe.model.first_conv);
+  report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
+  return report.to_string();
 }
 
 void require_channels(const models::Segmenter& network, const datasets::Source& source) {

@@ -60,8 +60,8 @@ OptionTable options_of(DataOptions& o) {
 OptionTable options_of(ModelOptions& o) {
   OptionTable table;
   table.add("name", o.name, "architecture; see `larmor list models`")
-      .add("weights", o.weights, "safetensors file or SMP folder to start from; empty: from scratch")
-      .add("encoder_weights", o.encoder_weights, "pretrained encoder (safetensors or folder); empty: none")
+      .add("weights", o.weights, "safetensors, .pth or .pt file, or SMP folder, to start from; empty: from scratch")
+      .add("encoder_weights", o.encoder_weights, "pretrained encoder (safetensors, .pth or .pt file, or folder); empty: none")
       .add("first_conv", o.first_conv, "how pretrained first convolutions are adapted to other channel counts", {"smp", "smp01"});
   return table;
 }

@@ -19,7 +19,8 @@ struct Found {
   NamedTensors tensors;
   ConfigNode recipe;
   fs::path file;
-  DataRecord data;
+  DataRecord data{};
+  std::vector<std::string> notes{};  ///< what reading chose and left
 };
 
 Found find_smp_folder(const fs::path& folder, const std::string& recipe_file) {
@@ -28,19 +29,26 @@ Found find_smp_folder(const fs::path& folder, const std::string& recipe_file) {
   return {models::read_weights(folder), recipe, folder / "model.safetensors", {}};
 }
 
-/// A file of another kind is told from a torn checkpoint by its name.
-Weights load_checkpoint(const fs::path& file) {
+/// A file of another kind is told from a torn one by its name.
+bool is_named_as_weights(const fs::path& file) {
+  const std::string ending = file.extension().string();
+  return ending == ".safetensors" || ending == ".pth" || ending == ".pt";
+}
+
+Weights read_file_of_weights(const fs::path& file, std::vector<std::string>& notes) {
   try {
-    return load_weights(file);
+    return load_any_weights(file, notes);
   } catch (const Error& error) {
-    if (file.extension() == ".safetensors") throw;
-    throw Error(error.kind(), fmt::format("{}; give a run folder, a checkpoint (.safetensors) or an SMP folder", error.what()));
+    if (is_named_as_weights(file)) throw;
+    throw Error(error.kind(), fmt::format("{}; give a run folder, a checkpoint (.safetensors), weights of PyTorch (.pth, .pt) or an SMP folder",
+                                          error.what()));
   }
 }
 
 Found find_checkpoint(const fs::path& file, const std::string& recipe_file) {
-  Weights weights = load_checkpoint(file);
-  Found found{std::move(weights.model), {}, file, std::move(weights.data)};
+  std::vector<std::string> notes;
+  Weights weights = read_file_of_weights(file, notes);
+  Found found{std::move(weights.model), {}, file, std::move(weights.data), std::move(notes)};
   if (!recipe_file.empty()) {
     found.recipe = read_yaml(recipe_file);
   } else if (!weights.recipe.empty()) {
@@ -98,7 +106,9 @@ TrainedNetwork load_trained(const fs::path& where, const std::string& recipe) {
   trained.data = std::move(found.data);
   trained.recipe = recipe_from(found.recipe, where.string());
   trained.network = models::registry().at(trained.recipe.model.name).make(trained.recipe.model.options, 0);
-  models::load_state(*trained.network, found.tensors, found.file.string());
+  models::LoadReport report = models::load_state(*trained.network, found.tensors, found.file.string());
+  report.notes.insert(report.notes.begin(), found.notes.begin(), found.notes.end());
+  trained.report = report.to_string();
   trained.network->eval();
   return trained;
 }

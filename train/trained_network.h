@@ -16,10 +16,11 @@ struct TrainedNetwork {
   Recipe recipe;                               ///< where the file holds none: defaults around the model section
   std::filesystem::path file;                  ///< the weights
   DataRecord data;                             ///< what it was trained on, where the file tells
+  std::string report;                          ///< what was chosen, renamed, dropped, filled (LoadReport::to_string)
 };
 
 /// `where`: a run folder (its best checkpoint, its own recipe.yaml), a checkpoint, a folder of segmentation_models.pytorch
-/// (config.json + model.safetensors), or bare weights. `recipe`, a recipe file, replaces what is stored there; an SMP folder keeps its
+/// (config.json + model.safetensors), or bare weights (safetensors, files of PyTorch). `recipe`, a recipe file, replaces what is stored there; an SMP folder keeps its
 /// own model section. Bare weights need it.
 /// Error (usage): no weights there, no recipe to be had. Error (data): torn, or weights of another network.
 TrainedNetwork load_trained(const std::filesystem::path& where, const std::string& recipe = "");

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/error.h"
 #include "models/weights/matching.h"
@@ -11,7 +12,24 @@ namespace larmor::models {
 namespace {
 
 constexpr const char* kEncoder = "encoder.";
-constexpr const char* kClassifier = "last_linear.";
+constexpr std::array<const char*, 2> kClassifiers = {"last_linear.", "fc."};
+
+/// A family of encoders whose names or shapes resemble ours, known by two of its tensors.
+struct Lookalike {
+  const char* first;
+  const char* second;
+  const char* name;
+};
+
+constexpr std::array<Lookalike, 3> kLookalikes = {{
+    {"conv1.0.weight", "layer1.0.se.fc1.weight", "timm's senet154.gluon (or another SENet with a deep stem); wanted: legacy_senet154"},
+    {"conv1.weight", "layer1.0.se.fc1.weight", "timm's seresnext50_32x4d (or another SE-ResNet); wanted: legacy_seresnext50_32x4d"},
+    {"conv1.weight", "layer1.0.conv1.weight", "a ResNet or ResNeXt without squeeze and excitation; wanted: se_resnext50_32x4d or senet154"},
+}};
+
+bool has_name(const NamedTensors& tensors, const std::string& name) {
+  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.first == name; });
+}
 
 /// Entries whose name begins with `prefix`, without it.
 NamedTensors below(const NamedTensors& tensors, const std::string& prefix) {
@@ -28,11 +46,6 @@ NamedTensors encoder_part(NamedTensors stored, std::vector<std::string>& notes) 
   if (part.empty()) return stored;
   notes.push_back(fmt::format("took {} tensors below '{}', left {}", part.size(), kEncoder, stored.size() - part.size()));
   return part;
-}
-
-void drop_classifier(NamedTensors& stored, std::vector<std::string>& notes) {
-  const auto count = std::erase_if(stored, [](const auto& entry) { return entry.first.starts_with(kClassifier); });
-  if (count > 0) notes.push_back(fmt::format("dropped {} tensors of the classifier '{}'", count, kClassifier));
 }
 
 /// Adapts the stored first convolution to the network's channels, or takes it out of both lists where the rule keeps start values.
@@ -53,12 +66,30 @@ void adapt_first(NamedTensors& targets, NamedTensors& stored, const std::string&
 
 }  // namespace
 
+bool is_encoder(const NamedTensors& tensors) {
+  return has_name(tensors, "layer0.conv1.weight") || std::any_of(kLookalikes.begin(), kLookalikes.end(), [&](const Lookalike& family) {
+           return has_name(tensors, family.first) && has_name(tensors, family.second);
+         });
+}
+
+void drop_classifier(NamedTensors& tensors, const std::string& source, std::vector<std::string>& notes) {
+  for (const Lookalike& family : kLookalikes) {
+    if (has_name(tensors, family.first) && has_name(tensors, family.second)) {
+      throw_data_error(fmt::format("{}: these weights are of another network: {}", source, family.name));
+    }
+  }
+  for (const std::string classifier : kClassifiers) {
+    const auto count = std::erase_if(tensors, [&](const auto& entry) { return entry.first.starts_with(classifier); });
+    if (count > 0) notes.push_back(fmt::format("dropped {} tensors of the classifier '{}'", count, classifier));
+  }
+}
+
 LoadReport load_encoder_state(Module& model, const NamedTensors& tensors, const std::string& source, const std::string& first_conv_rule) {
   NamedTensors targets = below(model.state_dict(), kEncoder);
   if (targets.empty()) throw_usage_error(fmt::format("{}: this network has no encoder to load", source));
   std::vector<std::string> notes;
   NamedTensors stored = encoder_part(without_prefixes(tensors, notes), notes);
-  drop_classifier(stored, notes);
+  drop_classifier(stored, source, notes);
   adapt_first(targets, stored, first_conv_rule, notes);
   Matching matching = match(targets, stored);
   require_complete(matching.report, source, "encoder");

@@ -188,13 +188,6 @@ json make_config(const Counterpart& counterpart, const ConfigNode& options) {
 
 }  // namespace
 
-NamedTensors read_weights(const fs::path& path) {
-  if (!fs::is_directory(path)) return load_tensors(path);
-  const fs::path file = path / kWeightsFile;
-  if (!fs::exists(file)) throw_data_error(fmt::format("{}: no {} in this folder", path.string(), kWeightsFile));
-  return load_tensors(file);
-}
-
 ConfigNode model_config_from_smp(const fs::path& folder) {
   const fs::path file = folder / kConfigFile;
   const std::string place = file.string();

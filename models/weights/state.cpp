@@ -37,7 +37,7 @@ std::string LoadReport::to_string() const {
 
 LoadReport load_state(Module& module, const NamedTensors& tensors, const std::string& source, bool strict) {
   std::vector<std::string> notes;
-  const NamedTensors stored = without_prefixes(tensors, notes);
+  const NamedTensors stored = with_our_names(tensors, notes);
   Matching matching = match(module.state_dict(), stored);
   if (strict) require_complete(matching.report, source, network_name(module));
   module.drop_inference();

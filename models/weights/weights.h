@@ -1,4 +1,4 @@
-// Weights from and to files: safetensors and segmentation_models.pytorch folders, with a strict report.
+// Weights from and to files, with a strict report: safetensors, folders of segmentation_models.pytorch (SMP), files of PyTorch (.pth, .pt).
 #pragma once
 #include <filesystem>
 #include <string>
@@ -25,15 +25,17 @@ struct LoadReport {
 };
 
 /// Copies tensors by name into the module, buffers included; keeps dtype and device of the module. Missing num_batches_tracked
-/// becomes 0; prefixes `module.`, `model.` that all names carry are stripped and told. Drops prepared inference.
+/// becomes 0; prefixes `module.`, `model.` that all names carry are stripped and told; names of SMP 0.0.x become today's (see smp_names.h).
+/// Drops prepared inference.
 /// strict: Error (data) when the report is not complete:
 /// "w.safetensors: not the weights of this linknet: 3 missing (decoder.…), 2 unexpected (…), 1 of another shape
 /// (encoder.layer0.conv1.weight: 64x3x7x7 here, 64x9x7x7 in the file)"; nothing is changed then.
 LoadReport load_state(Module& module, const NamedTensors& tensors, const std::string& source, bool strict = true);
 
 /// Pretrained encoder weights into a model's encoder, strictly. Names are those below the encoder, or a whole model's, of which
-/// `encoder.*` is taken; `last_linear.*` is dropped. The first convolution is adapted by `first_conv_rule` when the model has
-/// other than the file's 3 input channels ("smp" or "smp01", see adapt_first_convolution).
+/// `encoder.*` is taken; `last_linear.*` and `fc.*` are dropped. The first convolution is adapted by `first_conv_rule` when the model has
+/// other than the file's 3 input channels ("smp" or "smp01", see adapt_first_convolution). Networks that only look alike (timm's
+/// seresnext50_32x4d, senet154.gluon, a ResNet) are refused by name: their pool and their stem differ, though most shapes fit.
 LoadReport load_encoder_state(Module& model, const NamedTensors& tensors, const std::string& source, const std::string& first_conv_rule);
 
 /// The first-convolution rule of SMP for in_channels ≠ 3. smp: 1 → sum over RGB; n → channel i takes RGB i mod 3, times 3/n.
@@ -41,8 +43,30 @@ LoadReport load_encoder_state(Module& model, const NamedTensors& tensors, const 
 /// Error (usage) for another rule.
 at::Tensor adapt_first_convolution(const at::Tensor& weight3, int64_t in_channels, const std::string& rule);
 
-/// A file (.safetensors) or an SMP folder (config.json + model.safetensors).
-NamedTensors read_weights(const std::filesystem::path& path);
+enum class WeightsFormat { safetensors, smp_folder, pytorch, torchscript };
+
+/// Weights as they are stored, before any renaming.
+struct StoredWeights {
+  NamedTensors tensors;
+  WeightsFormat format = WeightsFormat::safetensors;
+  std::string layout;              ///< "safetensors file", "SMP folder", "PyTorch zip archive", …
+  std::vector<std::string> notes;  ///< what was chosen and left, see core/pytorch_file.h
+};
+
+/// By its ending, or by its first bytes.
+bool is_safetensors(const std::filesystem::path& file);
+/// A safetensors file, an SMP folder (config.json + model.safetensors) or a file of PyTorch (any of core/pytorch_file.h), told apart by
+/// their first bytes. Nothing that stands in a file is executed.
+StoredWeights read_stored_weights(const std::filesystem::path& path);
+/// Their tensors; `notes` gets what was chosen and left.
+NamedTensors read_weights(const std::filesystem::path& path, std::vector<std::string>* notes = nullptr);
+
+/// Names as our networks use them: prefixes stripped, today's names for those of SMP 0.0.x. Tells it in `notes`.
+NamedTensors with_our_names(NamedTensors tensors, std::vector<std::string>& notes);
+/// True for the weights of a bare encoder, below which no decoder stands.
+bool is_encoder(const NamedTensors& tensors);
+/// Takes out the classifier of an ImageNet file and tells it. Error (data): an encoder that only looks like ours.
+void drop_classifier(NamedTensors& tensors, const std::string& source, std::vector<std::string>& notes);
 
 /// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", "FPN", "PSPNet", "Unet"): name,
 /// encoder, …

@@ -75,10 +75,9 @@ TEST_F(WeightsError, CutOff) {
 }
 
 TEST_F(WeightsError, FilesOfAnotherKind) {
-  expect(
-      predict("a.yaml"), 3,
-      "a.yaml: not a safetensors file (no length and JSON header at its start); give a run folder, a checkpoint (.safetensors) or an SMP "
-      "folder");
+  expect(predict("a.yaml"), 3,
+         "a.yaml: not a file of PyTorch: neither a zip archive nor a pickle nor a tar archive; give a run folder, a checkpoint (.safetensors), "
+         "weights of PyTorch (.pth, .pt) or an SMP folder");
 }
 
 TEST_F(WeightsError, HostileHeaders) {
@@ -97,6 +96,33 @@ TEST_F(WeightsError, HostileHeaders) {
     expect(predict("hostile.safetensors"), 3, "hostile.safetensors: " + message);
     expect(train({"model.weights=hostile.safetensors"}), 3, "hostile.safetensors: " + message);
   }
+}
+
+TEST_F(WeightsError, HostileFilesOfPyTorch) {
+  const fs::path corpus = source_dir() / "tests/fuzz/corpus/pytorch";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"zip_os_system", "pickle names 'os.system', which is no part of tensors; nothing was executed"},
+      {"zip_cut", "zip archive without its directory: the file is cut off"}};
+  for (const auto& [name, message] : cases) {
+    fs::copy_file(corpus / name, folder_ / "hostile.pth", fs::copy_options::overwrite_existing);
+    expect(larmor({"convert", "hostile.pth", "converted.safetensors"}), 3, "hostile.pth: " + message);
+    expect(train({"model.weights=hostile.pth"}), 3, "hostile.pth: " + message);
+    EXPECT_FALSE(fs::exists(folder_ / "converted.safetensors"));
+  }
+}
+
+TEST_F(WeightsError, ConvertNeedsToKnowWhat) {
+  fs::copy_file(source_dir() / "tests/fuzz/corpus/pytorch/zip", folder_ / "w.pth", fs::copy_options::overwrite_existing);
+  expect(larmor({"convert", "w.pth", "folder"}), 2,
+         "w.pth: an SMP folder needs to know the network; name it with --recipe FILE, or write --to safetensors");
+  expect(larmor({"convert", "w.pth", "x.safetensors", "--from", "torchscript"}), 2,
+         "w.pth: not what --from torchscript promises: a PyTorch zip archive with 'w', …");
+  expect(larmor({"convert", "w.pth", "x.safetensors", "--from", "pytorhc"}), 2,
+         "unknown --from 'pytorhc'; nearest: 'pytorch' (known: auto, smp, smp00, pytorch, timm, torchscript, safetensors)");
+  const ProcessResult converted = larmor({"convert", "w.pth", "x.safetensors", "--from", "pytorch"});
+  EXPECT_EQ(converted.exit_code, 0) << converted.err;
+  EXPECT_EQ(converted.out,
+            "took 'state_dict', left epoch\nx.safetensors: 2 tensors from w.pth (PyTorch zip archive); not held against a network (--recipe)\n");
 }
 
 TEST_F(WeightsError, NoFileOfTheCorpusDoesMoreThanOneLine) {

@@ -5,6 +5,9 @@
 
 #include "core/config.h"
 #include "core/csv.h"
+#include "core/pickle.h"
+#include "core/pytorch_file.h"
+#include "core/pytorch_tree.h"
 #include "core/safetensors.h"
 #include "tests/fuzz/parse_or_refuse.h"
 
@@ -45,6 +48,30 @@ void fuzz_csv(std::span<const std::byte> bytes) {
     const CsvTable table = parse_csv(text_of(bytes), "input");
     const CsvTable again = parse_csv(to_csv(table), "written");
     LARMOR_ASSERT(again.header == table.header && again.rows == table.rows);
+  });
+}
+
+void fuzz_pytorch(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    const PyTorchFile file = PyTorchFile::parse(bytes, "input");
+    for (const TensorView& tensor : file.tensors()) {
+      size_t size = size_of(tensor.type);
+      for (const int64_t extent : tensor.shape) size *= static_cast<size_t>(extent);
+      LARMOR_ASSERT(size == tensor.bytes.size());
+      [[maybe_unused]] const volatile uint32_t all_readable = crc32(tensor.bytes);
+    }
+  });
+}
+
+void fuzz_pickle(std::span<const std::byte> bytes) {
+  parse_or_refuse(ErrorKind::data, [&] {
+    size_t position = 0;
+    const PickleTree tree = read_pickle(bytes, position, "input");
+    LARMOR_ASSERT(position <= bytes.size() && tree.root < tree.values.size());
+    for (const PickleValue& value : tree.values) {
+      for (const PickleRef ref : value.items) LARMOR_ASSERT(ref < tree.values.size());
+    }
+    find_state(tree, "input");
   });
 }
 

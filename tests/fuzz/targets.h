@@ -9,5 +9,7 @@ namespace larmor::testing {
 void fuzz_safetensors(std::span<const std::byte> bytes);
 void fuzz_yaml(std::span<const std::byte> bytes);
 void fuzz_csv(std::span<const std::byte> bytes);
+void fuzz_pytorch(std::span<const std::byte> bytes);
+void fuzz_pickle(std::span<const std::byte> bytes);
 
 }  // namespace larmor::testing

@@ -98,6 +98,16 @@ TEST(SmpFolder, EveryClassWithItsOwnOptions) {
   }
 }
 
+TEST(SmpFolder, RoundTripIsByteEqual) {
+  const std::map<std::string, std::string> options = {{"in_channels", "9"}, {"classes", "2"}};
+  const fs::path folder = larmor::testing::make_temporary_folder("smp"), again = larmor::testing::make_temporary_folder("smp");
+  write_smp_folder(folder, *testing::make_model("linknet", options, 1), testing::options(options));
+  const auto other = testing::make_model("linknet", options, 2);
+  load_state(*other, read_weights(folder), folder.string());
+  write_smp_folder(again, *other, testing::options(options));
+  for (const char* file : {"config.json", "model.safetensors"}) EXPECT_TRUE(read_file(folder / file) == read_file(again / file)) << file;
+}
+
 TEST(SmpFolder, TakesConfigsOfOlderVersions) {
   const fs::path folder = folder_with(R"({"_model_class": "Linknet", "_version": 1, "encoder_name": "senet154", "encoder_depth": 5,
       "encoder_weights": "imagenet", "decoder_use_batchnorm": true, "in_channels": 3, "classes": 1, "activation": "sigmoid"})");
