@@ -130,6 +130,9 @@ int run_convert(const ConvertOptions& options) {
   require_known("--from", options.from, kSources);
   target_format(options);
   const bool is_run = fs::is_directory(options.input) && !fs::exists(fs::path(options.input) / "config.json");
+  if (is_run && options.from != "auto" && options.from != "safetensors") {
+    throw_usage_error(fmt::format("{}: not what --from {} promises: a folder without config.json", options.input, options.from));
+  }
   if (knows_network(options) && (options.from == "auto" || is_run || !fs::exists(options.input))) return convert_network(options);
   models::StoredWeights stored = models::read_stored_weights(options.input);
   require_source(options, stored);

@@ -147,13 +147,14 @@ class Layouter {
   Layouter(std::string file, bool is_big_endian, std::deque<std::vector<std::byte>>& buffers)
       : file_(std::move(file)), is_big_endian_(is_big_endian), buffers_(buffers) {}
 
-  TensorView view(const std::string& name, const Description& what, Bytes storage) {
+  /// `available`: bytes that the file holds, unpacked.
+  TensorView view(const std::string& name, const Description& what, Bytes storage, uint64_t available) {
     const std::string place = fmt::format("{}: tensor {}", file_, in_quotes(name));
     TensorView view{name, what.type, what.shape, {}};
     const uint64_t elements = check(what, storage.size(), place);
     const uint64_t bytes = checked_product(elements, size_of(what.type), place);
     const uint64_t begin = static_cast<uint64_t>(what.offset) * size_of(what.type);
-    spend(bytes, storage);
+    spend(bytes, available);
     if (elements == 0) return view;
     if (is_contiguous(what) && !must_swap(what.type)) {
       view.bytes = storage.subspan(begin, bytes);
@@ -186,11 +187,11 @@ class Layouter {
   }
 
   /// Many large views of few bytes would fill any memory.
-  void spend(uint64_t bytes, Bytes storage) {
-    if (seen_.emplace(storage.data(), storage.size()).second) room_ += PyTorchFile::kLargestRatio * storage.size();
-    if (bytes > room_)
-      fail(file_, fmt::format("its tensors are more than {} times as large as what it stores", PyTorchFile::kLargestRatio));
-    room_ -= bytes;
+  void spend(uint64_t bytes, uint64_t available) {
+    constexpr uint64_t kFree = uint64_t{1} << 20;  // broadcast scalars are no attack
+    spent_ += std::min(bytes, std::numeric_limits<uint64_t>::max() - spent_);
+    if (spent_ <= kFree || (spent_ - kFree) / PyTorchFile::kLargestRatio <= available) return;
+    fail(file_, fmt::format("its tensors are more than {} times as large as what it stores", PyTorchFile::kLargestRatio));
   }
 
   static bool is_contiguous(const Description& what) {
@@ -225,8 +226,7 @@ class Layouter {
   std::string file_;
   bool is_big_endian_;
   std::deque<std::vector<std::byte>>& buffers_;
-  std::map<const std::byte*, size_t> seen_;
-  uint64_t room_ = uint64_t{1} << 20;  // broadcast scalars are no attack
+  uint64_t spent_ = 0;
 };
 
 /// What a layout yields: the weights, and where the bytes of a storage lie.
@@ -241,6 +241,7 @@ class Container {
   virtual Description describe(const PickleValue& value) const = 0;
   virtual Bytes storage(const StorageRef& storage) = 0;
   virtual bool is_big_endian() const { return false; }
+  virtual uint64_t unpacked() const { return 0; }  ///< bytes that decompression added so far
 };
 
 /// torch.save since 1.6, and TorchScript: <folder>/data.pkl, <folder>/data/<key>.
@@ -256,6 +257,7 @@ class ZipContainer final : public Container {
 
   bool is_torchscript() const { return archive_.find(folder_ + "constants.pkl") != nullptr; }
   bool is_big_endian() const override { return is_big_endian_; }
+  uint64_t unpacked() const override { return unpacked_; }
   const PickleTree& tree() const override { return tree_; }
 
   Description describe(const PickleValue& value) const override {
@@ -291,6 +293,7 @@ class ZipContainer final : public Container {
     std::vector<std::byte> unpacked;
     const Bytes content = archive_.read(entry, unpacked);
     if (!entry.is_deflated) return content;
+    unpacked_ += content.size();
     return buffers_.emplace_back(std::move(unpacked));
   }
 
@@ -306,6 +309,7 @@ class ZipContainer final : public Container {
   std::string folder_;
   PickleTree tree_;
   bool is_big_endian_ = false;
+  uint64_t unpacked_ = 0;
   std::map<std::string, Bytes> read_;
 };
 
@@ -562,7 +566,8 @@ PyTorchFile PyTorchFile::parse(Bytes bytes, const std::string& name) {
   Layouter layouter(name, container->is_big_endian(), result.buffers_);
   for (const auto& [tensor, ref] : state.tensors) {
     const Description what = container->describe(container->tree()[ref]);
-    result.tensors_.push_back(layouter.view(tensor, what, container->storage(what.storage)));
+    const Bytes storage = container->storage(what.storage);
+    result.tensors_.push_back(layouter.view(tensor, what, storage, bytes.size() + container->unpacked()));
   }
   return result;
 }

@@ -26,7 +26,7 @@ class PyTorchFile {
  public:
   /// Error (data), naming file and fault: no such layout, cut off, damaged, a pickle that names what no tensor needs (see pickle.h), no
   /// state dict in it, a tensor outside its storage, of a type that safetensors lacks (complex, quantised, sparse), stored on no
-  /// device, tensors together larger than kLargestRatio times their storages.
+  /// device, tensors together larger than kLargestRatio times what the file holds.
   static PyTorchFile open(const std::filesystem::path& file);
   /// The same over bytes in memory (for tests and fuzzing); `name` stands for the file in messages.
   static PyTorchFile parse(std::span<const std::byte> bytes, const std::string& name);

@@ -20,8 +20,8 @@ struct TrainedNetwork {
 };
 
 /// `where`: a run folder (its best checkpoint, its own recipe.yaml), a checkpoint, a folder of segmentation_models.pytorch
-/// (config.json + model.safetensors), or bare weights (safetensors, files of PyTorch). `recipe`, a recipe file, replaces what is stored there; an SMP folder keeps its
-/// own model section. Bare weights need it.
+/// (config.json + model.safetensors), or bare weights (safetensors, files of PyTorch). `recipe`, a recipe file, replaces what is stored
+/// there; an SMP folder keeps its own model section. Bare weights need it.
 /// Error (usage): no weights there, no recipe to be had. Error (data): torn, or weights of another network.
 TrainedNetwork load_trained(const std::filesystem::path& where, const std::string& recipe = "");
 

@@ -121,8 +121,9 @@ TEST_F(WeightsError, ConvertNeedsToKnowWhat) {
          "unknown --from 'pytorhc'; nearest: 'pytorch' (known: auto, smp, smp00, pytorch, timm, torchscript, safetensors)");
   const ProcessResult converted = larmor({"convert", "w.pth", "x.safetensors", "--from", "pytorch"});
   EXPECT_EQ(converted.exit_code, 0) << converted.err;
-  EXPECT_EQ(converted.out,
-            "took 'state_dict', left epoch\nx.safetensors: 2 tensors from w.pth (PyTorch zip archive); not held against a network (--recipe)\n");
+  EXPECT_EQ(
+      converted.out,
+      "took 'state_dict', left epoch\nx.safetensors: 2 tensors from w.pth (PyTorch zip archive); not held against a network (--recipe)\n");
 }
 
 TEST_F(WeightsError, NoFileOfTheCorpusDoesMoreThanOneLine) {
