@@ -56,6 +56,11 @@ TEST(SmpNamesGolden, BijectiveOnEveryKeyList) {
   LARMOR_NEEDS(key_lists(), "smp_keys");
   size_t lists = 0;
   for (const auto& entry : std::filesystem::directory_iterator(key_lists())) {
+    const std::string network = entry.path().stem().stem().string();
+    if (network != "linknet" && network != "fpn" && network != "pspnet") {
+      std::cout << "skipped: " << network << " has no old names here\n";
+      continue;
+    }
     std::ifstream file(entry.path());
     std::set<std::string> olds;
     size_t names = 0, renamed = 0;
