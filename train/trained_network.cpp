@@ -40,8 +40,9 @@ Weights read_file_of_weights(const fs::path& file, std::vector<std::string>& not
     return load_any_weights(file, notes);
   } catch (const Error& error) {
     if (is_named_as_weights(file)) throw;
-    throw Error(error.kind(), fmt::format("{}; give a run folder, a checkpoint (.safetensors), weights of PyTorch (.pth, .pt) or an SMP folder",
-                                          error.what()));
+    throw Error(
+        error.kind(),
+        fmt::format("{}; give a run folder, a checkpoint (.safetensors), weights of PyTorch (.pth, .pt) or an SMP folder", error.what()));
   }
 }
 

@@ -89,6 +89,21 @@ TEST_F(QuickstartEnd, ConvertedWeightsPredictTheSame) {
   EXPECT_GE(compared, 1u);
 }
 
+TEST_F(QuickstartEnd, WeightsGoToSmpAndBackByteForByte) {
+  const std::vector<std::pair<std::string, std::string>> ways = {{"run/checkpoints/best.safetensors", "own.safetensors"},
+                                                                 {"own.safetensors", "smp"},
+                                                                 {"smp", "back.safetensors"},
+                                                                 {"back.safetensors", "smp-again"}};
+  for (const auto& [from, to] : ways) {
+    const ProcessResult converted = run_larmor({"convert", from, to}, folder_);
+    ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  }
+  for (const auto& [one, other] : {std::pair("own.safetensors", "back.safetensors"), std::pair("smp/config.json", "smp-again/config.json"),
+                                   std::pair("smp/model.safetensors", "smp-again/model.safetensors")}) {
+    EXPECT_TRUE(read_file(folder_ / one) == read_file(folder_ / other)) << other;
+  }
+}
+
 TEST_F(QuickstartEnd, FastDevRunTakesTwoBatches) {
   const ProcessResult result = run_larmor({"train", "tiny.yaml", "--fast-dev-run", "--json"}, folder_);
   ASSERT_EQ(result.exit_code, 0) << result.err;

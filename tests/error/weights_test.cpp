@@ -1,5 +1,6 @@
 // Weights that are missing, torn, hostile or of another network: one line that says which, and nothing is written.
 #include <array>
+#include <map>
 
 #include "core/files.h"
 #include "core/safetensors.h"
@@ -74,9 +75,23 @@ TEST_F(WeightsError, CutOff) {
   }
 }
 
+/// Weights of Larmor carry a checksum, and whatever reads them verifies it.
+TEST_F(WeightsError, Damaged) {
+  const std::array<float, 2> values{1, 2};
+  const std::map<std::string, std::string> metadata = {{"format", "larmor-weights/2"}, {"checksum", "00000000"}};
+  write_safetensors(folder_ / "damaged.safetensors", {{"w", DType::f32, {2}, std::as_bytes(std::span(values))}}, metadata);
+  const std::string message = "damaged.safetensors: damaged: checksum f7114600 where 00000000 is stored; use another checkpoint";
+  expect(train({"model.weights=damaged.safetensors"}), 3, message);
+  expect(train({"model.encoder_weights=damaged.safetensors"}), 3, message);
+  expect(predict("damaged.safetensors"), 3, message);
+  expect(larmor({"convert", "damaged.safetensors", "exported.safetensors"}), 3, message);
+  EXPECT_FALSE(fs::exists(folder_ / "exported.safetensors"));
+}
+
 TEST_F(WeightsError, FilesOfAnotherKind) {
   expect(predict("a.yaml"), 3,
-         "a.yaml: not a file of PyTorch: neither a zip archive nor a pickle nor a tar archive; give a run folder, a checkpoint (.safetensors), "
+         "a.yaml: not a file of PyTorch: neither a zip archive nor a pickle nor a tar archive; give a run folder, a checkpoint "
+         "(.safetensors), "
          "weights of PyTorch (.pth, .pt) or an SMP folder");
 }
 

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "tests/support/golden.h"
+#include "tests/support/pytorch_writer.h"
 
 namespace larmor::train {
 namespace {
@@ -129,7 +130,15 @@ const std::vector<Saved>& saved_files() {
                                           [](const fs::path& file) {
                                             save_weights(file, {make_checkpoint().model, "a: 1", 4, "dice_patients", 0.75});
                                           },
-                                          [](const fs::path& file) { load_weights(file); }}};
+                                          [](const fs::path& file) { load_weights(file); }},
+                                         {"weights to start from",
+                                          [](const fs::path& file) {
+                                            save_weights(file, {make_checkpoint().model, "a: 1", 4, "dice_patients", 0.75});
+                                          },
+                                          [](const fs::path& file) {
+                                            std::vector<std::string> notes;
+                                            load_any_weights(file, notes);
+                                          }}};
   return all;
 }
 
@@ -205,6 +214,24 @@ TEST(Checkpoint, WeightsOfOtherProgramsAreRead) {
   const fs::path file = testing::make_temporary_folder("checkpoint") / "model.safetensors";
   save_tensors(file, make_checkpoint().model, {{"format", "pt"}});
   expect_equal(load_weights(file).model, make_checkpoint().model);
+}
+
+TEST(Checkpoint, WeightsOfAnyKind) {
+  const fs::path folder = testing::make_temporary_folder("checkpoint");
+  save_checkpoint(folder / "last.safetensors", make_checkpoint());
+  std::vector<std::string> notes;
+  expect_equal(load_any_weights(folder / "last.safetensors", notes).model, make_checkpoint().ema);
+  EXPECT_TRUE(notes.empty());
+
+  const std::vector<float> values = {1, 2, 3};
+  const testing::StoredTensor tensor{"a.weight", "FloatStorage", "0", testing::bytes_of(values), 3, 0, {3}, {1}};
+  write_file_atomically(folder / "w.pth", testing::zip_file({tensor}, testing::Around::checkpoint));
+  expect_equal(load_any_weights(folder / "w.pth", notes).model, {{"a.weight", at::tensor(values)}});
+  EXPECT_EQ(notes, std::vector<std::string>{"took 'state_dict', left epoch"});
+
+  make_folder(folder / "smp");
+  save_tensors(folder / "smp/model.safetensors", make_checkpoint().model);
+  expect_equal(load_any_weights(folder / "smp", notes).model, make_checkpoint().model);
 }
 
 TEST(CheckpointError, WeightsAreNoCheckpoint) {
