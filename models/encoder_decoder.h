@@ -1,4 +1,5 @@
-// Networks made of an encoder, a decoder and a head, with the children `encoder`, `decoder`, `segmentation_head`.
+// Networks made of an encoder, a decoder and a head, with the children `encoder`, `decoder`, `segmentation_head`
+// and, where wanted, `classification_head`.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "core/options.h"
+#include "models/classification_head.h"
 #include "models/encoders/encoder.h"
 #include "models/layers.h"
 #include "models/segmenter.h"
@@ -18,10 +20,15 @@ struct EncoderDecoderOptions {
   int64_t encoder_depth = 5;                   ///< encoder stages that are run, 3-5
   int64_t in_channels = 3;
   int64_t classes = 1;
+  int64_t aux_classes = 0;          ///< > 0: a classification head for the whole image, see models/classification_head.h
+  std::string aux_pooling = "avg";  ///< of that head: avg | max
+  double aux_dropout = 0.2;         ///< of that head: probability of a value
 };
 /// The table of these options, to which an architecture adds its own.
 OptionTable common_options_of(EncoderDecoderOptions& options);
 std::unique_ptr<Encoder> make_encoder(const EncoderDecoderOptions& options, int64_t output_stride = 32);
+/// For the encoder's deepest map; nullptr without aux_classes.
+std::unique_ptr<ClassificationHead> make_classification_head(const EncoderDecoderOptions& options, const Encoder& encoder);
 
 /// Turns an encoder's maps (Encoder::features, the image first) into one map for the head.
 class Decoder : public Module {
@@ -45,15 +52,17 @@ class SegmentationHead : public Module {
 class EncoderDecoder : public Segmenter {
  public:
   /// Start values, keyed by `seed` and name: the encoder and transposed convolutions keep torch.nn's default; decoder convolutions
-  /// He uniform with zero bias; head Glorot uniform with zero bias.
+  /// He uniform with zero bias; heads Glorot uniform with zero bias.
   EncoderDecoder(SegmenterInfo info, std::unique_ptr<Encoder> encoder, std::unique_ptr<Decoder> decoder,
-                 std::unique_ptr<SegmentationHead> head, uint64_t seed);
+                 std::unique_ptr<SegmentationHead> head, std::unique_ptr<ClassificationHead> labels, uint64_t seed);
 
   const SegmenterInfo& info() const override { return info_; }
   std::vector<std::string> unused_parameters() const override;
+  NamedTensors label_parameters() const override;
 
  protected:
   at::Tensor forward_checked(const at::Tensor& image) override;
+  SegmenterOutput forward_with_labels_checked(const at::Tensor& image) override;
 
  private:
   at::Tensor forward_plain(const at::Tensor& image);
@@ -63,6 +72,7 @@ class EncoderDecoder : public Segmenter {
   Encoder* encoder_;
   Decoder* decoder_;
   SegmentationHead* head_;
+  ClassificationHead* labels_;  ///< nullptr: none
 };
 
 }  // namespace larmor::models

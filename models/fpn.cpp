@@ -138,9 +138,13 @@ std::shared_ptr<Segmenter> make_fpn(const FpnOptions& options, uint64_t seed) {
   auto decoder = std::make_unique<FpnDecoder>(encoder->channels(), options);
   const int64_t width = options.segmentation_channels * (options.merge_policy == "cat" ? static_cast<int64_t>(kLevels) : 1);
   auto head = std::make_unique<SegmentationHead>(width, options.classes, /*kernel=*/1, options.upsampling);
-  const SegmenterInfo info{
-      .architecture = "fpn", .in_channels = options.in_channels, .classes = options.classes, .stride = int64_t{1} << options.encoder_depth};
-  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), seed);
+  auto labels = make_classification_head(options, *encoder);
+  const SegmenterInfo info{.architecture = "fpn",
+                           .in_channels = options.in_channels,
+                           .classes = options.classes,
+                           .stride = int64_t{1} << options.encoder_depth,
+                           .label_classes = options.aux_classes};
+  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), std::move(labels), seed);
 }
 
 void register_fpn(Registry& models) {

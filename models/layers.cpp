@@ -44,6 +44,12 @@ at::Tensor ConvTranspose2d::forward(const at::Tensor& x) const {
                               options_.dilation);
 }
 
+Linear::Linear(int64_t in_features, int64_t out_features)
+    : weight(register_parameter("weight", at::zeros({out_features, in_features}))),
+      bias(register_parameter("bias", at::zeros({out_features}))) {}
+
+at::Tensor Linear::forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+
 BatchNorm2d::BatchNorm2d(int64_t channels, double eps, double momentum)
     : weight(register_parameter("weight", at::ones({channels}))),
       bias(register_parameter("bias", at::zeros({channels}))),

@@ -45,6 +45,16 @@ class ConvTranspose2d : public Module {
   Conv2dOptions options_;
 };
 
+/// `weight` out x in, `bias` out.
+class Linear : public Module {
+ public:
+  Linear(int64_t in_features, int64_t out_features);
+  at::Tensor forward(const at::Tensor& x) const;
+
+  at::Tensor& weight;
+  at::Tensor& bias;
+};
+
 /// `weight`, `bias`, `running_mean`, `running_var`, `num_batches_tracked` (int64 scalar). Training needs more than one value per
 /// channel (Error, usage): the unbiased variance of one value is not a number and would poison the running statistics.
 class BatchNorm2d : public Module {

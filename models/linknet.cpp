@@ -66,11 +66,13 @@ std::shared_ptr<Segmenter> make_linknet(const LinkNetOptions& options, uint64_t 
   std::unique_ptr<Encoder> encoder = make_encoder(options);
   auto decoder = std::make_unique<LinkNetDecoder>(encoder->channels());
   auto head = std::make_unique<SegmentationHead>(kLastChannels, options.classes, /*kernel=*/1);
+  auto labels = make_classification_head(options, *encoder);
   const SegmenterInfo info{.architecture = "linknet",
                            .in_channels = options.in_channels,
                            .classes = options.classes,
-                           .stride = int64_t{1} << options.encoder_depth};
-  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), seed);
+                           .stride = int64_t{1} << options.encoder_depth,
+                           .label_classes = options.aux_classes};
+  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), std::move(labels), seed);
 }
 
 void register_linknet(Registry& models) {

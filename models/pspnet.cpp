@@ -81,9 +81,13 @@ std::shared_ptr<Segmenter> make_pspnet(const PspNetOptions& options, uint64_t se
   std::unique_ptr<Encoder> encoder = make_encoder(options, options.output_stride);
   auto decoder = std::make_unique<PspDecoder>(encoder->channels().back(), options);
   auto head = std::make_unique<SegmentationHead>(options.psp_out_channels, options.classes, /*kernel=*/3, options.upsampling);
-  const SegmenterInfo info{
-      .architecture = "pspnet", .in_channels = options.in_channels, .classes = options.classes, .stride = stride_of(options)};
-  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), seed);
+  auto labels = make_classification_head(options, *encoder);
+  const SegmenterInfo info{.architecture = "pspnet",
+                           .in_channels = options.in_channels,
+                           .classes = options.classes,
+                           .stride = stride_of(options),
+                           .label_classes = options.aux_classes};
+  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), std::move(labels), seed);
 }
 
 void register_pspnet(Registry& models) {

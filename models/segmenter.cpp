@@ -40,6 +40,12 @@ at::Tensor Segmenter::forward(const at::Tensor& image) {
   return forward_checked(image);
 }
 
+SegmenterOutput Segmenter::forward_with_labels(const at::Tensor& image) {
+  require_shape(image, info());
+  require_size(image.size(2), image.size(3), info());
+  return forward_with_labels_checked(image);
+}
+
 NamedTensors Segmenter::used_parameters() const {
   const std::vector<std::string> names = unused_parameters();
   const std::unordered_set<std::string> unused(names.begin(), names.end());

@@ -79,11 +79,13 @@ std::shared_ptr<Segmenter> make_unet(const UnetOptions& options, uint64_t seed) 
   std::unique_ptr<Encoder> encoder = make_encoder(options);
   auto decoder = std::make_unique<UnetDecoder>(encoder->channels(), options);
   auto head = std::make_unique<SegmentationHead>(options.decoder_channels.back(), options.classes, /*kernel=*/3);
+  auto labels = make_classification_head(options, *encoder);
   const SegmenterInfo info{.architecture = "unet",
                            .in_channels = options.in_channels,
                            .classes = options.classes,
-                           .stride = int64_t{1} << options.encoder_depth};
-  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), seed);
+                           .stride = int64_t{1} << options.encoder_depth,
+                           .label_classes = options.aux_classes};
+  return std::make_shared<EncoderDecoder>(info, std::move(encoder), std::move(decoder), std::move(head), std::move(labels), seed);
 }
 
 void register_unet(Registry& models) {

@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
 constexpr const char* kClassKey = "_model_class";
+constexpr const char* kHeadKey = "aux_params";
 
 struct OptionNames {
   std::string ours;
@@ -31,6 +32,14 @@ struct FixedKey {
   std::vector<json> accepted;  ///< empty: any value
   bool is_written = true;      ///< with the first accepted value, else null
 };
+
+/// Of the classification head, below kHeadKey; what is not there has its default, which is ours too.
+const std::vector<OptionNames>& head_options() {
+  static const std::vector<OptionNames> all = {
+      {"aux_classes", "classes"}, {"aux_pooling", "pooling", /*is_optional=*/true}, {"aux_dropout", "dropout", /*is_optional=*/true}};
+  return all;
+}
+constexpr const char* kHeadActivation = "activation";  // ignored: our networks end in logits
 
 /// How an architecture of ours is called there.
 struct Counterpart {
@@ -49,7 +58,6 @@ std::vector<OptionNames> with_common(std::vector<OptionNames> own) {
 }
 
 std::vector<FixedKey> with_common(std::vector<FixedKey> own) {
-  own.push_back({"aux_params", {json(nullptr)}});
   own.push_back({"encoder_weights", {}});  // null when written, or Python would download some
   own.push_back({"activation", {}});
   return own;
@@ -144,15 +152,41 @@ OptionDoc doc_of(const Counterpart& counterpart, const std::string& option) {
   return *found;
 }
 
-void require_known_keys(const json& config, const Counterpart& counterpart, const std::string& place) {
-  std::vector<std::string> known;
-  for (const OptionNames& names : counterpart.options) known.push_back(names.smp);
-  for (const FixedKey& fixed : counterpart.fixed) known.push_back(fixed.smp);
+void require_known_keys(const json& config, const std::vector<std::string>& known, const std::string& place) {
   for (const auto& [key, value] : config.items()) {
     const bool is_private = key.starts_with('_');  // theirs about the file, not about the network
     if (is_private || std::find(known.begin(), known.end(), key) != known.end()) continue;
     throw_data_error(place + ": " + unknown_name_message("key", key, known, ""));
   }
+}
+
+std::vector<std::string> known_keys(const Counterpart& counterpart) {
+  std::vector<std::string> known = {kHeadKey};
+  for (const OptionNames& names : counterpart.options) known.push_back(names.smp);
+  for (const FixedKey& fixed : counterpart.fixed) known.push_back(fixed.smp);
+  return known;
+}
+
+/// Adds to `section` what `config` says of these options.
+void take_options(const json& config, const std::vector<OptionNames>& options, const Counterpart& counterpart, ConfigNode& section,
+                  const std::string& place) {
+  for (const OptionNames& names : options) {
+    const auto value = config.find(names.smp);
+    if (value == config.end() && names.is_optional) continue;
+    if (value == config.end()) throw_data_error(fmt::format("{}: {} is missing", place, names.smp));
+    section.set(names.ours, to_option(*value, names.smp, doc_of(counterpart, names.ours).type, place));
+  }
+}
+
+void take_head(const json& config, const Counterpart& counterpart, ConfigNode& section, const std::string& file) {
+  const auto head = config.find(kHeadKey);
+  if (head == config.end() || head->is_null()) return;
+  const std::string place = fmt::format("{}: {}", file, kHeadKey);
+  if (!head->is_object()) throw_data_error(place + " must be null or an object");
+  std::vector<std::string> known = {kHeadActivation};
+  for (const OptionNames& names : head_options()) known.push_back(names.smp);
+  require_known_keys(*head, known, place);
+  take_options(*head, head_options(), counterpart, section, place);
 }
 
 void require_supported(const json& config, const FixedKey& fixed, const std::string& place) {
@@ -172,13 +206,25 @@ json to_json(const ConfigNode& option) {
   return number.is_number() ? number : json(option.scalar);
 }
 
+const ConfigNode& option_at(const ConfigNode& options, const std::string& name) {
+  const ConfigNode* value = options.find(name);
+  LARMOR_ASSERT(value != nullptr);
+  return *value;
+}
+
+json make_head_config(const ConfigNode& options) {
+  json head = {{kHeadActivation, nullptr}};
+  for (const OptionNames& names : head_options()) head[names.smp] = to_json(option_at(options, names.ours));
+  const bool is_wanted = head.at("classes") != 0;
+  return is_wanted ? head : json(nullptr);
+}
+
 json make_config(const Counterpart& counterpart, const ConfigNode& options) {
-  json config = {{kClassKey, counterpart.smp_class}};
+  json config = {{kClassKey, counterpart.smp_class}, {kHeadKey, make_head_config(options)}};
   for (const OptionNames& names : counterpart.options) {
-    const ConfigNode* value = options.find(names.ours);
-    LARMOR_ASSERT(value != nullptr);
-    if (names.is_optional && value->scalar == doc_of(counterpart, names.ours).default_value) continue;
-    config[names.smp] = to_json(*value);
+    const ConfigNode& value = option_at(options, names.ours);
+    if (names.is_optional && value.scalar == doc_of(counterpart, names.ours).default_value) continue;
+    config[names.smp] = to_json(value);
   }
   for (const FixedKey& fixed : counterpart.fixed) {
     if (fixed.is_written) config[fixed.smp] = fixed.accepted.empty() ? json(nullptr) : fixed.accepted.front();
@@ -196,17 +242,13 @@ ConfigNode model_config_from_smp(const fs::path& folder) {
   if (smp_class == config.end() || !smp_class->is_string())
     throw_data_error(fmt::format("{}: {} is missing or not text", place, kClassKey));
   const Counterpart& counterpart = counterpart_of_class(smp_class->get<std::string>(), place);
-  require_known_keys(config, counterpart, place);
+  require_known_keys(config, known_keys(counterpart), place);
   for (const FixedKey& fixed : counterpart.fixed) require_supported(config, fixed, place);
 
   ConfigNode section = ConfigNode::make_map({place});
   section.set("name", ConfigNode::make_scalar(counterpart.architecture, {place}));
-  for (const OptionNames& names : counterpart.options) {
-    const auto value = config.find(names.smp);
-    if (value == config.end() && names.is_optional) continue;
-    if (value == config.end()) throw_data_error(fmt::format("{}: {} is missing", place, names.smp));
-    section.set(names.ours, to_option(*value, names.smp, doc_of(counterpart, names.ours).type, place));
-  }
+  take_options(config, counterpart.options, counterpart, section, place);
+  take_head(config, counterpart, section, place);
   return section;
 }
 

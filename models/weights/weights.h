@@ -70,8 +70,8 @@ void drop_classifier(NamedTensors& tensors, const std::string& source, std::vect
 
 /// The `model` section of a recipe made from an SMP folder's config.json ("_model_class": "Linknet", "FPN", "PSPNet", "Unet"): name,
 /// encoder, …
-/// `activation` is ignored, because our networks end in logits. Error (data): not JSON, a class that is not ours, a missing or
-/// unknown key, an option that we do not offer (aux_params, other norms than batch norm).
+/// Activations are ignored, because our networks end in logits. Error (data): not JSON, a class that is not ours, a missing or
+/// unknown key, an option that we do not offer (other norms than batch norm).
 ConfigNode model_config_from_smp(const std::filesystem::path& folder);
 
 /// Writes config.json and model.safetensors so that smp.from_pretrained(folder) reads it. `model_options`: what the network was

@@ -145,7 +145,9 @@ void expect_keyed_start_values(const std::string& name, const ModelOptions& opti
 
 void expect_shape_errors(const std::string& name, const ModelOptions& options) {
   const auto model = make_model(name, options);
-  const auto [architecture, channels, classes, stride] = model->info();
+  const SegmenterInfo& info = model->info();
+  const std::string& architecture = info.architecture;
+  const int64_t channels = info.in_channels, stride = info.stride;
   EXPECT_EQ(message_of(*model, at::zeros({1, channels + 1, stride, stride})),
             fmt::format("input of shape 1 x {} x {} x {} has {} channels: this {} was built for {} (model.in_channels)", channels + 1,
                         stride, stride, channels + 1, architecture, channels));

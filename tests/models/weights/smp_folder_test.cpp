@@ -98,6 +98,33 @@ TEST(SmpFolder, EveryClassWithItsOwnOptions) {
   }
 }
 
+TEST(SmpFolder, ClassificationHeadsComeAlong) {
+  const ConfigNode options = parse_yaml("{aux_classes: 4, aux_pooling: max, aux_dropout: 0.5, encoder_depth: 3}", "options");
+  const fs::path folder = larmor::testing::make_temporary_folder("smp");
+  const auto model = registry().at("linknet").make(options, 0);
+  write_smp_folder(folder, *model, options);
+  EXPECT_EQ(testing::read_json(folder / "config.json").at("aux_params"),
+            nlohmann::json::parse(R"({"classes": 4, "pooling": "max", "dropout": 0.5, "activation": null})"));
+  ConfigNode section = model_config_from_smp(folder);
+  EXPECT_EQ(to_yaml(section),
+            "name: linknet\nencoder: \"se_resnext50_32x4d\"\nencoder_depth: 3\nin_channels: 3\nclasses: 1\naux_classes: 4\n"
+            "aux_pooling: \"max\"\naux_dropout: 0.5\n");
+  section.entries.erase(section.entries.begin());
+  const auto again = registry().at("linknet").make(section, 1);
+  EXPECT_TRUE(load_state(*again, read_weights(folder), folder.string()).is_complete());
+  write_smp_folder(folder / "again", *again, section);
+  for (const char* file : {"config.json", "model.safetensors"}) {
+    EXPECT_TRUE(read_file(folder / file) == read_file(folder / "again" / file)) << file;
+  }
+}
+
+TEST(SmpFolder, HeadsWithDefaultsAndActivations) {
+  const fs::path folder = folder_with(R"({"_model_class": "Linknet", "encoder_name": "senet154", "encoder_depth": 5, "in_channels": 3,
+      "classes": 1, "aux_params": {"classes": 2, "activation": "softmax"}})");
+  EXPECT_EQ(to_yaml(model_config_from_smp(folder)),
+            "name: linknet\nencoder: \"senet154\"\nencoder_depth: 5\nin_channels: 3\nclasses: 1\naux_classes: 2\n");
+}
+
 TEST(SmpFolder, RoundTripIsByteEqual) {
   const std::map<std::string, std::string> options = {{"in_channels", "9"}, {"classes", "2"}};
   const fs::path folder = larmor::testing::make_temporary_folder("smp"), again = larmor::testing::make_temporary_folder("smp");
@@ -139,7 +166,13 @@ TEST(SmpFolderError, RefusesHostileConfigs) {
        "decoder_channels must be a list of integers"},
       {R"({"_model_class": "Unet", "decoder_attention_type": "scse"})",
        "decoder_attention_type must be null; other values are not offered"},
-      {R"({"_model_class": "Linknet", "aux_params": {"classes": 4}})", "aux_params must be null; other values are not offered"},
+      {R"({"_model_class": "Linknet", "encoder_name": "senet154", "encoder_depth": 5, "in_channels": 3, "classes": 1, "aux_params": 4})",
+       "aux_params must be null or an object"},
+      {R"({"_model_class": "Linknet", "encoder_name": "senet154", "encoder_depth": 5, "in_channels": 3, "classes": 1, "aux_params": {}})",
+       "aux_params: classes is missing"},
+      {R"({"_model_class": "Linknet", "encoder_name": "senet154", "encoder_depth": 5, "in_channels": 3, "classes": 1,
+           "aux_params": {"classes": 2, "pool": "avg"}})",
+       "aux_params: unknown key 'pool'; nearest: 'pooling'"},
   };
   for (const BadConfig& row : table) {
     const fs::path folder = folder_with(row.config);
