@@ -1,6 +1,7 @@
 #include "optim/flat_optimizer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include <iterator>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "optim/chunks.h"
 #include "optim/elementwise.h"
 #include "optim/state.h"
@@ -27,6 +29,13 @@ double sum_in_any_order(std::vector<double> terms) {
   double sum = 0;
   for (const double term : terms) sum += term;
   return sum;
+}
+
+/// Without its gradient.
+WholeTensor whole(const FlatGroup& group, const Segment& segment) {
+  WholeTensor tensor{group.parameters.view(group.parameters.weights(), segment), {}, {}};
+  for (const at::Tensor& buffer : group.state) tensor.state.push_back(group.parameters.view(buffer, segment));
+  return tensor;
 }
 
 double sum_of_squares(const float* values, int64_t count) {
@@ -104,9 +113,13 @@ void FlatOptimizer::step(double lr) {
   const c10::NoGradGuard no_gradients;
   std::vector<Task> tasks = make_tasks(lr);
   const std::vector<Task> fused = take_out(tasks, [&](const Task& task) { return task.on_device && is_served(*task.group); });
-  std::vector<Task> slow = take_out(tasks, [](const Task& task) { return !task.group->parameters.is_cpu_float(); });
+  std::vector<Task> matrices =
+      take_out(tasks, [&](const Task& task) { return !rule_->has_chunks() && task.group->parameters.weights().is_cpu(); });
+  std::vector<Task> slow =
+      take_out(tasks, [&](const Task& task) { return !rule_->has_chunks() || !task.group->parameters.is_cpu_float(); });
   run_fast(tasks);
   run_on_device(fused);
+  run_by_tensor(matrices);
   run_reference(slow);
 }
 
@@ -181,14 +194,40 @@ void FlatOptimizer::run_on_device(const std::vector<Task>& tasks) {
   kernels_->step(tensors, tasks.front().on_device->largest_norm);
 }
 
-void FlatOptimizer::run_reference(std::vector<Task>& tasks) {
-  for (Task& task : tasks) {
-    const FlatParameters& parameters = task.group->parameters;
-    WholeTensor tensor{parameters.view(parameters.weights(), *task.segment), task.gradient, {}};
-    if (task.step.gradient_scale != 1) tensor.gradient = task.gradient * task.step.gradient_scale;
-    for (const at::Tensor& buffer : task.group->state) tensor.state.push_back(parameters.view(buffer, *task.segment));
-    rule_->reference(task.step, tensor);
+void FlatOptimizer::run_reference(std::vector<Task>& tasks) const {
+  for (Task& task : tasks) run_reference(task);
+}
+
+/// A thread takes one tensor after another, the largest first. Inside the parallel region LibTorch's operators stay on one thread.
+void FlatOptimizer::run_by_tensor(std::vector<Task>& tasks) const {
+  if (tasks.empty()) return;
+  std::sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.segment->count > b.segment->count; });
+  const auto count = static_cast<int64_t>(tasks.size());
+  const int64_t least = 2;  // a region of one thread is none
+  parallel_for(std::max(count, least), at::get_num_threads(), [&](int64_t i) {
+    const c10::NoGradGuard no_gradients;
+    if (i < count) run_reference(tasks[static_cast<size_t>(i)]);
+  });
+}
+
+void FlatOptimizer::run_reference(Task& task) const {
+  WholeTensor tensor = whole(*task.group, *task.segment);
+  tensor.gradient = task.step.gradient_scale == 1 ? task.gradient : task.gradient * task.step.gradient_scale;
+  rule_->reference(task.step, tensor);
+}
+
+NamedTensors FlatOptimizer::evaluation_weights() const {
+  const c10::NoGradGuard no_gradients;
+  NamedTensors all;
+  if (!rule_->has_average()) return all;
+  for (const FlatGroup& group : groups_) {
+    for (size_t i = 0; i < group.steps.size(); ++i) {
+      const Segment& segment = group.parameters.segments()[i];
+      const WholeTensor tensor = whole(group, segment);
+      all.emplace_back(segment.name, (group.steps[i] == 0 ? tensor.weights : rule_->average(tensor)).clone(at::MemoryFormat::Contiguous));
+    }
   }
+  return all;
 }
 
 void FlatOptimizer::zero_grad() {

@@ -41,6 +41,7 @@ class FlatOptimizer : public Optimizer {
   void clamp_gradients(double limit) override;
   NamedTensors state() const override;
   void load_state(const NamedTensors& state, const std::string& source) override;
+  NamedTensors evaluation_weights() const override;
   double default_lr() const override { return rule_->lr(); }
   void use_kernels(std::shared_ptr<DeviceKernels> kernels) override { kernels_ = std::move(kernels); }
 
@@ -59,7 +60,9 @@ class FlatOptimizer : public Optimizer {
   void run_one_pass(const std::vector<Task>& tasks);
   void run_two_passes(std::vector<Task>& tasks);
   void run_on_device(const std::vector<Task>& tasks);
-  void run_reference(std::vector<Task>& tasks);
+  void run_reference(std::vector<Task>& tasks) const;
+  void run_by_tensor(std::vector<Task>& tasks) const;
+  void run_reference(Task& task) const;
 
   std::unique_ptr<const Rule> rule_;
   std::vector<FlatGroup> groups_;

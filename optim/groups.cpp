@@ -10,18 +10,6 @@ namespace larmor::optim {
 
 namespace {
 
-/// "*" stands for any text.
-bool matches(std::string_view pattern, std::string_view text) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == text;
-  if (!text.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t skip = star; skip <= text.size(); ++skip) {
-    if (matches(rest, text.substr(skip))) return true;
-  }
-  return false;
-}
-
 bool is_bias(const std::string& name) { return name == "bias" || name.ends_with(".bias"); }
 
 /// The names of 1-D weights and of the biases beside them.
@@ -40,14 +28,14 @@ bool is_kind(const std::string& pattern) { return pattern == "bias" || pattern =
 bool fits(const std::string& pattern, const std::string& name, const std::set<std::string>& norms) {
   if (pattern == "bias") return is_bias(name);
   if (pattern == "norm") return norms.contains(name);
-  return matches(pattern, name);
+  return fits_pattern(pattern, name);
 }
 
 void check_patterns(const NamedTensors& parameters, const std::vector<GroupRule>& rules) {
   for (const GroupRule& rule : rules) {
     for (const std::string& pattern : rule.patterns) {
       if (is_kind(pattern)) continue;
-      const auto is_hit = [&](const auto& entry) { return matches(pattern, entry.first); };
+      const auto is_hit = [&](const auto& entry) { return fits_pattern(pattern, entry.first); };
       if (std::any_of(parameters.begin(), parameters.end(), is_hit)) continue;
       throw_usage_error(fmt::format("parameter group '{}' fits no parameter; write names with * (encoder.*), or bias, or norm", pattern));
     }
@@ -55,6 +43,17 @@ void check_patterns(const NamedTensors& parameters, const std::vector<GroupRule>
 }
 
 }  // namespace
+
+bool fits_pattern(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == name;
+  if (!name.starts_with(pattern.substr(0, star))) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (size_t skip = star; skip <= name.size(); ++skip) {
+    if (fits_pattern(rest, name.substr(skip))) return true;
+  }
+  return false;
+}
 
 std::vector<ParameterGroup> make_groups(const NamedTensors& parameters, const std::vector<GroupRule>& rules) {
   check_patterns(parameters, rules);

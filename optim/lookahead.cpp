@@ -1,27 +1,33 @@
 #include "optim/lookahead.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
+#include <map>
+
+#include "optim/inner.h"
 
 namespace larmor::optim {
 
 namespace {
 
-bool has_slow_weights(const std::string& name) {
-  static const std::vector<std::string> names = {"lookahead", "ranger", "ranger_lessw", "rangerlars"};
-  return std::find(names.begin(), names.end(), name) != names.end();
+/// "" or why slow weights cannot be put around this optimizer.
+std::string reason_against(const std::string& name) {
+  constexpr const char* kSlow = "has slow weights of its own; take one without";
+  static const std::map<std::string, std::string> reasons = {{"lookahead", kSlow},
+                                                             {"ranger", kSlow},
+                                                             {"ranger_lessw", kSlow},
+                                                             {"rangerlars", kSlow},
+                                                             {"schedulefree_adamw", "averages its weights itself; take one that does not"},
+                                                             {"muon", "is two optimizers; take a plain one"},
+                                                             {"sam", "holds an optimizer itself; put lookahead inside it"}};
+  const auto found = reasons.find(name);
+  return found == reasons.end() ? "" : fmt::format("'{}' {}", name, found->second);
 }
 
 /// "" or what is wrong; resolves the inner options.
-std::string resolve_inner(LookaheadOptions& options) {
-  if (has_slow_weights(options.inner)) return fmt::format("'{}' has slow weights of its own; take one without", options.inner);
-  const Registry::Component* const inner = registry().find(options.inner);
-  if (inner == nullptr) return registry().unknown_message(options.inner);
-  Problems problems;
-  options.inner_options = inner->resolve(options.inner_options, problems, "inner_options.");
-  return fmt::format("{}", fmt::join(problems.lines(), "; "));
+std::string check_inner(LookaheadOptions& options) {
+  const std::string reason = reason_against(options.inner);
+  return reason.empty() ? resolve_inner(options.inner, options.inner_options) : reason;
 }
 
 }  // namespace
@@ -32,7 +38,7 @@ OptionTable options_of(LookaheadOptions& options) {
   table.add_node("inner_options", options.inner_options, "its options, lr among them");
   add_slow_weight_options(table, options);
   table.add("start", options.start, "when the slow weights are made: at the first meeting, or before the first update", {"lazy", "eager"});
-  table.check("inner", [&options] { return resolve_inner(options); });
+  table.check("inner", [&options] { return check_inner(options); });
   return table;
 }
 

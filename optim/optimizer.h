@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/registry.h"
@@ -39,6 +40,9 @@ struct ParameterGroup {
 /// Error (usage): a pattern that fits no parameter.
 std::vector<ParameterGroup> make_groups(const NamedTensors& parameters, const std::vector<GroupRule>& rules);
 
+/// "*" in a pattern stands for any text.
+bool fits_pattern(std::string_view pattern, std::string_view name);
+
 class DeviceKernels;  // optim/device_kernels.h
 
 class Optimizer {
@@ -62,6 +66,14 @@ class Optimizer {
   virtual void load_state(const NamedTensors& state, const std::string& source) = 0;
   /// The slow weights where the optimizer keeps some (Lookahead), by parameter name; empty otherwise.
   virtual NamedTensors slow_weights() const { return {}; }
+  /// What to evaluate and keep where that is not what is trained (schedule-free averages), by parameter name; empty otherwise.
+  virtual NamedTensors evaluation_weights() const { return {}; }
+
+  /// True: wants gradients taken beside the weights (SAM). perturb() moves the weights there, by the gradients of now; after it the
+  /// gradients of the same batches must be computed again. step() goes back first; retreat() goes back to leave the step out.
+  virtual bool needs_second_pass() const { return false; }
+  virtual void perturb() {}
+  virtual void retreat() {}
   virtual double default_lr() const = 0;
   /// Fused steps for parameters on the device that these kernels serve, by rules that have one; the others go on through ATen.
   virtual void use_kernels(std::shared_ptr<DeviceKernels>) {}

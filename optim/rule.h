@@ -67,6 +67,8 @@ class Rule {
   /// > 0: gradients are scaled so that their norm over all groups is at most this.
   virtual double gradient_limit() const { return 0; }
   virtual bool two_passes() const { return false; }
+  /// False: there is no fast path, reference() does every step (of a matrix on one thread, so that results do not depend on threads).
+  virtual bool has_chunks() const { return true; }
   /// True: chunks hold whole filters.
   virtual bool needs_whole_filters() const { return false; }
 
@@ -75,13 +77,17 @@ class Rule {
   virtual Sums first_pass(const TensorStep&, const Chunk&) const { return {}; }
   /// After all of first_pass; sets step.ratio, may change step.scalars.
   virtual void between(TensorStep&) const {}
-  virtual void update(const TensorStep& step, const Chunk& chunk) const = 0;
+  virtual void update(const TensorStep&, const Chunk&) const {}
 
   /// The step as a call of fused device kernels, where they can do it. prepare() has been called; the state is exp_avg, exp_avg_sq.
   virtual std::optional<DeviceStep> device_step(const TensorStep&) const { return std::nullopt; }
 
   /// The whole step (prepare() has been called).
   virtual void reference(TensorStep& step, const WholeTensor& tensor) const = 0;
+
+  /// True: what is evaluated is average() of a tensor that has had an update, not its weights.
+  virtual bool has_average() const { return false; }
+  virtual at::Tensor average(const WholeTensor&) const { return {}; }
 };
 
 }  // namespace larmor::optim

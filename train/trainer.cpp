@@ -33,6 +33,9 @@ namespace {
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
+/// Of which batch norm's statistics are taken for averaged weights; their memory is about ten batches long.
+constexpr int64_t kStatisticsBatches = 50;
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 double wall_clock() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
@@ -50,6 +53,13 @@ struct Validation {
   double loss = std::numeric_limits<double>::quiet_NaN();
   std::vector<std::pair<std::string, double>> metrics;
   double monitored = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// A batch on its way through the network.
+struct Pass {
+  at::Tensor image, target;
+  uint64_t seed = 0;
+  double weight = 1;  ///< of its loss in the step
 };
 
 /// "" or the name of the first tensor that holds an infinity or NaN.
@@ -92,6 +102,9 @@ class Session {
     loss_ = make_loss(recipe_);
     optimizer_ = make_optimizer(recipe_, *network_);
     if (settings.kernels) optimizer_->use_kernels(settings.kernels);
+    if (recipe.optim.ema > 0 && has_average()) {
+      throw_usage_error(fmt::format("optim.ema: '{}' averages the weights itself; leave it 0", recipe.optim.name));
+    }
     buffers_ = tensors_of(network_->named_buffers());
     for (const at::Tensor& buffer : buffers_) buffers_before_.push_back(buffer.clone());
     loader_ = make_training_loader(recipe_, dataset_, slot_allocator(settings_.device));
@@ -126,6 +139,8 @@ class Session {
     return settings_.fast_dev_run ? std::min<int64_t>(all, 2) : all;
   }
   int64_t steps_per_epoch() const { return (batches_per_epoch() + recipe_.train.accumulate - 1) / recipe_.train.accumulate; }
+
+  bool has_average() const { return !optimizer_->evaluation_weights().empty(); }
 
   std::vector<int64_t> validation_cases() const {
     std::vector<int64_t> cases = dataset_.split.validation;
@@ -260,37 +275,54 @@ class Session {
         optimizer_->zero_grad();
         group_is_finite_ = true;
         copy_all(buffers_, buffers_before_);
+        passes_.clear();
       }
-      forward_backward(batch, 1.0 / static_cast<double>(group));
+      const Pass pass = make_pass(batch, 1.0 / static_cast<double>(group));
+      count_loss(forward_backward(pass), batch.count());
+      if (optimizer_->needs_second_pass()) passes_.push_back(pass);
       if (is_last) take_step();
     } catch (const c10::Error& error) {
       rethrow_out_of_memory(error, batch);
     }
   }
 
-  void forward_backward(const datasets::Batch& batch, double weight) {
+  Pass make_pass(const datasets::Batch& batch, double weight) const {
     // Dropout masks depend on the batch's place alone, so no generator state has to be saved.
     const RandomKey key = RandomKey(static_cast<uint64_t>(recipe_.train.seed)).with("step").with(static_cast<uint64_t>(state_.epoch));
-    at::manual_seed(key.with(static_cast<uint64_t>(state_.batch)).value());
-    const at::Tensor image = at::from_blob(batch.image, batch.shape, at::kFloat).to(settings_.device, /*non_blocking=*/true);
-    const at::Tensor target = task_->encode_target(batch).to(settings_.device, /*non_blocking=*/true);
+    Pass pass;
+    pass.image = at::from_blob(batch.image, batch.shape, at::kFloat).to(settings_.device, /*non_blocking=*/true);
+    pass.target = task_->encode_target(batch).to(settings_.device, /*non_blocking=*/true);
+    pass.seed = key.with(static_cast<uint64_t>(state_.batch)).value();
+    pass.weight = weight;
+    // The loader uses the memory of a batch again.
+    if (optimizer_->needs_second_pass() && recipe_.train.accumulate > 1) pass.image = pass.image.clone();
+    return pass;
+  }
+
+  /// The loss of the batch, before its weight.
+  double forward_backward(const Pass& pass) {
+    at::manual_seed(pass.seed);
     at::Tensor loss;
     {
       const AutocastGuard autocast(precision_, settings_.device.type());
-      loss = (*loss_)(network_->forward(image).to(at::kFloat), target);
+      loss = (*loss_)(network_->forward(pass.image).to(at::kFloat), pass.target);
     }
-    scaler_.scale(loss * weight).backward();
+    scaler_.scale(loss * pass.weight).backward();
     const double value = loss.item<double>();
     group_is_finite_ = group_is_finite_ && std::isfinite(value);
+    return value;
+  }
+
+  void count_loss(double value, int64_t cases) {
     if (!std::isfinite(value)) return;
-    state_.loss_sum += value * static_cast<double>(batch.count());
-    state_.loss_count += batch.count();
+    state_.loss_sum += value * static_cast<double>(cases);
+    state_.loss_count += cases;
   }
 
   void take_step() {
     const double lr = optimizer_->default_lr() * schedule_->factor(state_.step);
     optimizer_->set_momentum(schedule_->momentum(state_.step));
-    if (prepare_gradients()) {
+    if (unscale_gradients() && take_second_gradients() && clip_gradients()) {
       optimizer_->step(lr);
       if (ema_) ema_->update(network_->state_dict());
     } else {
@@ -300,11 +332,25 @@ class Session {
     if (settings_.on_step) settings_.on_step(state_.step);
   }
 
-  /// Unscales and clips. False: not finite, the step must be skipped. Without a norm that is computed anyway, float32 and bf16 go by the
-  /// loss; what slips through is found in the weights after the epoch. fp16 must look at the gradients themselves.
-  bool prepare_gradients() {
-    const bool usable = precision_ == Precision::fp16 ? scaler_.unscale(*optimizer_) : group_is_finite_;
-    if (!usable) return false;
+  /// False: not finite, the step must be skipped. Without a norm that is computed anyway, float32 and bf16 go by the loss; what slips
+  /// through is found in the weights after the epoch. fp16 must look at the gradients themselves.
+  bool unscale_gradients() { return precision_ == Precision::fp16 ? scaler_.unscale(*optimizer_) : group_is_finite_; }
+
+  /// Of the same batches beside the weights, for an optimizer that wants them. Running statistics stay those of the first pass.
+  bool take_second_gradients() {
+    if (!optimizer_->needs_second_pass()) return true;
+    std::vector<at::Tensor> statistics;
+    for (const at::Tensor& buffer : buffers_) statistics.push_back(buffer.clone());
+    optimizer_->perturb();
+    optimizer_->zero_grad();
+    group_is_finite_ = true;
+    for (const Pass& pass : passes_) forward_backward(pass);
+    copy_all(statistics, buffers_);
+    return unscale_gradients();
+  }
+
+  /// False: not finite, as above.
+  bool clip_gradients() {
     if (recipe_.optim.clip_value > 0) optimizer_->clamp_gradients(recipe_.optim.clip_value);
     if (recipe_.optim.clip_norm <= 0) return true;
     const double norm = optimizer_->gradient_norm();
@@ -315,6 +361,7 @@ class Session {
 
   /// As if its batches had not been: batch norm has already taken them in.
   void skip_step() {
+    optimizer_->retreat();
     copy_all(buffers_before_, buffers_);
     ++state_.skipped_steps;
     ++state_.epoch_skipped_steps;
@@ -365,11 +412,7 @@ class Session {
   }
 
   Validation validate() {
-    if (!validator_) validator_ = make_network(recipe_);
-    // A copy is validated: folding batch norm and packing weights must not touch the network that trains.
-    validator_->train(false);
-    models::load_state(*validator_, ema_ ? ema_->averaged() : network_->state_dict(), "the training network");
-    validator_->to(settings_.device);
+    make_validator();
     eval::Predictor predictor({validator_}, *task_, recipe_.eval, settings_.device);
     double loss_sum = 0;
     int64_t loss_count = 0;
@@ -386,6 +429,36 @@ class Session {
     for (const eval::Metric& metric : evaluation.metrics) validation.metrics.emplace_back(metric.name, metric.value);
     validation.monitored = evaluation.value(recipe_.train.monitor);
     return validation;
+  }
+
+  /// A copy with what is evaluated and kept: folding batch norm and packing weights must not touch the network that trains.
+  void make_validator() {
+    if (!validator_) validator_ = make_network(recipe_);
+    if (validator_step_ == state_.step) return;
+    validator_->train(false);
+    models::load_state(*validator_, ema_ ? ema_->averaged() : network_->state_dict(), "the training network");
+    validator_->to(settings_.device);
+    if (has_average()) {
+      models::load_state(*validator_, optimizer_->evaluation_weights(), "the average", /*strict=*/false);
+      take_statistics();
+    }
+    validator_step_ = state_.step;
+  }
+
+  /// Batch norm's, for weights that were never run: over the first batches of an epoch that the step decides, so that they can be repeated.
+  void take_statistics() {
+    if (!statistics_loader_) statistics_loader_ = make_training_loader(recipe_, dataset_, slot_allocator(settings_.device));
+    const c10::NoGradGuard no_gradients;
+    validator_->train();
+    statistics_loader_->start_epoch(state_.step / steps_per_epoch());
+    for (int64_t i = 0; i < std::min(kStatisticsBatches, batches_per_epoch()); ++i) {
+      const std::optional<datasets::Batch> batch = statistics_loader_->next();
+      LARMOR_ASSERT(batch.has_value());
+      const AutocastGuard autocast(precision_, settings_.device.type());
+      at::manual_seed(static_cast<uint64_t>(i));
+      validator_->forward(at::from_blob(batch->image, batch->shape, at::kFloat).to(settings_.device));
+    }
+    validator_->eval();
   }
 
   bool is_better_than_best(double value) const {
@@ -408,8 +481,8 @@ class Session {
   bool must_stop_early() const { return recipe_.train.early_stop > 0 && state_.epochs_without_better >= recipe_.train.early_stop; }
 
   void save_best(double value) {
-    save_weights(folder_.best(), {ema_ ? ema_->averaged() : network_->state_dict(), larmor::to_yaml(portable_config(recipe_)),
-                                  state_.best_epoch + 1, recipe_.train.monitor, value, record_});
+    save_weights(folder_.best(), {validator_->state_dict(), larmor::to_yaml(portable_config(recipe_)), state_.best_epoch + 1,
+                                  recipe_.train.monitor, value, record_});
   }
 
   void save_last() {
@@ -420,7 +493,12 @@ class Session {
     checkpoint.state = state_;
     checkpoint.model = network_->state_dict();
     checkpoint.optimizer = optimizer_->state();
-    if (ema_) checkpoint.ema = ema_->averaged();
+    if (ema_) {
+      checkpoint.ema = ema_->averaged();
+    } else if (has_average()) {
+      make_validator();
+      checkpoint.ema = validator_->state_dict();
+    }
     checkpoint.recipe = larmor::to_yaml(portable_config(recipe_));
     checkpoint.data = record_;
     save_checkpoint(folder_.last(), checkpoint);
@@ -499,7 +577,7 @@ class Session {
   std::unique_ptr<eval::Task> task_;
   std::unique_ptr<losses::Loss> loss_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  std::unique_ptr<datasets::Loader> loader_, validation_loader_;
+  std::unique_ptr<datasets::Loader> loader_, validation_loader_, statistics_loader_;
   std::unique_ptr<optim::Schedule> schedule_;
   std::unique_ptr<optim::Ema> ema_;
   LossScaler scaler_;
@@ -509,6 +587,8 @@ class Session {
   std::string start_weights_;
   std::vector<at::Tensor> buffers_, buffers_before_;  // of the network, now and before the step in hand
   std::optional<int64_t> saved_step_;                 // of checkpoints/last
+  std::optional<int64_t> validator_step_;             // whose weights it holds
+  std::vector<Pass> passes_;                          // of the step in hand, where the optimizer wants them twice
   bool group_is_finite_ = true;
   double total_wait_ = 0;
   int64_t validations_ = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 
 #include "core/csv.h"
 #include "core/error.h"
@@ -92,6 +93,12 @@ TEST_F(TrainerSlow, ResumeIsExactWithAverageScheduleAndAccumulation) {
                          {"optim.name=ranger", "optim.ema=0.9", "optim.schedule={name: plateau, patience: 0}", "train.accumulate=2",
                           "optim.clip_norm=1", "data.sampling=balanced", "data.batch=2"},
                          3);
+}
+
+TEST_F(TrainerSlow, ResumeIsExactWithTwoPassesAndAccumulation) {
+  expect_resume_is_exact(
+      "two-passes",
+      {"optim={name: sam, inner: schedulefree_adamw, inner_options: {lr: 0.01}, clip_norm: 1}", "train.accumulate=2", "data.batch=2"}, 3);
 }
 
 TEST_F(TrainerSlow, ResumeIsExactAtTheEndOfAnEpoch) { expect_resume_is_exact("boundary", {}, 2); }
@@ -335,6 +342,68 @@ TEST_F(TrainerSlow, SkippedStepsOfAnEpochSurviveAStop) {
   EXPECT_TRUE(bytes("skips-whole") == bytes("skips-parts"));
   const CsvTable metrics = read_csv(folder_ / "skips-parts/metrics.csv");
   EXPECT_EQ(metrics.rows.at(0).at(metrics.column("skipped_steps")), "5");
+}
+
+void expect_equal(const NamedTensors& found, const NamedTensors& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].first, expected[i].first);
+    EXPECT_TRUE(at::equal(found[i].second, expected[i].second)) << found[i].first;
+  }
+}
+
+/// SAM that goes nowhere for its second gradients finds the first ones again, whatever dropout, augmentation and running statistics do.
+TEST_F(TrainerSlow, SamWithoutDistanceIsTheOptimizerInside) {
+  const std::vector<std::string> common = {"model={name: pspnet}", "train.accumulate=2", "data.batch=2"};
+  const auto train_with = [&](const std::string& name, const std::string& optim) {
+    std::vector<std::string> overrides = common;
+    overrides.push_back(optim);
+    run(name, overrides);
+    return load_checkpoint(folder_ / name / "checkpoints/last.safetensors");
+  };
+  const Checkpoint plain = train_with("plain", "optim={name: adam, lr: 0.01}");
+  const Checkpoint still = train_with("still", "optim={name: sam, inner: adam, inner_options: {lr: 0.01}, rho: 0}");
+  const Checkpoint moving = train_with("moving", "optim={name: sam, inner: adam, inner_options: {lr: 0.01}, rho: 0.5}");
+  expect_equal(still.model, plain.model);
+  expect_equal(still.optimizer, plain.optimizer);
+  EXPECT_EQ(still.state.loss_sum, plain.state.loss_sum);
+  EXPECT_FALSE(at::equal(moving.model.front().second, plain.model.front().second));
+}
+
+/// So far away no loss is finite: the weights must come back.
+TEST_F(TrainerSlow, ASecondPassThatIsNotFiniteLeavesNoTrace) {
+  const std::vector<std::string> overrides = {"optim={name: sam, rho: 1.0e+30}", "train.epochs=1"};
+  run("far", overrides);
+  const Checkpoint checkpoint = load_checkpoint(folder_ / "far/checkpoints/last.safetensors");
+  EXPECT_EQ(checkpoint.state.skipped_steps, 2);
+  expect_equal(checkpoint.model, make_network(recipe(overrides))->state_dict());
+}
+
+/// What is validated and kept are the averaged weights, with batch norm statistics taken for them.
+TEST_F(TrainerSlow, ScheduleFreeKeepsItsAverage) {
+  run("free", {"optim={name: schedulefree_adamw, lr: 0.01, betas: [0.8, 0.99]}"});
+  const Checkpoint checkpoint = load_checkpoint(folder_ / "free/checkpoints/last.safetensors");
+  const NamedTensors kept = load_weights(folder_ / "free/checkpoints/last.safetensors").model;
+  const std::map<std::string, at::Tensor> fast(checkpoint.optimizer.begin(), checkpoint.optimizer.end());
+  ASSERT_EQ(kept.size(), checkpoint.model.size());
+  int averages = 0, statistics = 0;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    const auto& [name, trained] = checkpoint.model[i];
+    EXPECT_EQ(kept[i].first, name);
+    const auto z = fast.find("z/" + name);
+    if (z != fast.end()) {
+      ++averages;
+      EXPECT_TRUE(at::allclose(kept[i].second, (trained - 0.2 * z->second) / 0.8, 1e-4, 1e-6)) << name;
+    }
+    if (name == "encoder.layer0.bn1.running_mean") {
+      ++statistics;
+      EXPECT_FALSE(at::equal(kept[i].second, trained));
+    }
+  }
+  EXPECT_GT(averages, 0);
+  EXPECT_EQ(statistics, 1);
+  EXPECT_EQ(testing::usage_error([] { run("free-ema", {"optim={name: schedulefree_adamw, ema: 0.9}"}); }),
+            "optim.ema: 'schedulefree_adamw' averages the weights itself; leave it 0");
 }
 
 /// The rate of the second epoch is beyond float32: its first step makes the weights infinite.
