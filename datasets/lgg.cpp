@@ -328,6 +328,7 @@ void LggSource::settle(const std::vector<Refusal>& refusals) const {
 /// ": " and the first reason why no slice is left: a refused slice, else a file of another name, else what is odd about a patient.
 std::string LggSource::why_none(const std::vector<Refusal>& refusals) const {
   std::vector<Finding> reasons;
+  reasons.reserve(refusals.size());
   for (const Refusal& refusal : refusals) reasons.push_back(refusal.finding);
   if (reasons.empty()) {
     std::copy_if(findings_.begin(), findings_.end(), std::back_inserter(reasons),

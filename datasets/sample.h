@@ -13,8 +13,8 @@ namespace larmor::datasets {
 /// Names one item for ever: in messages, CSV files and random keys.
 struct CaseKey {
   std::string subject;
-  std::string session;  ///< "" where a subject has one
-  int64_t slice = -1;   ///< the source's own number; -1 for whole volumes
+  std::string session;                               ///< "" where a subject has one
+  int64_t slice = -1;                                ///< the source's own number; -1 for whole volumes
   auto operator<=>(const CaseKey&) const = default;  // NOLINT(modernize-use-nullptr): of clang-tidy 14
   /// "TCGA_CS_4944_20010208", "…:7", "sub-1/ses-2:7".
   std::string to_string() const;

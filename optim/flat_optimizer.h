@@ -43,7 +43,7 @@ class FlatOptimizer : public Optimizer {
   void load_state(const NamedTensors& state, const std::string& source) override;
   NamedTensors evaluation_weights() const override;
   double default_lr() const override { return rule_->lr(); }
-  void use_kernels(std::shared_ptr<DeviceKernels> kernels) override { kernels_ = std::move(kernels); }
+  void use_kernels(const std::shared_ptr<DeviceKernels>& kernels) override { kernels_ = kernels; }
 
   const std::vector<FlatGroup>& groups() const { return groups_; }
   /// True where the kernels in use take the group's tensors.

@@ -103,7 +103,7 @@ class MuonOptimizer : public Optimizer {
     }
   }
   double default_lr() const override { return matrices_->default_lr(); }
-  void use_kernels(std::shared_ptr<DeviceKernels> kernels) override { others_->use_kernels(std::move(kernels)); }
+  void use_kernels(const std::shared_ptr<DeviceKernels>& kernels) override { others_->use_kernels(kernels); }
 
  private:
   static double ratio(double other, double own) { return own > 0 ? other / own : 0; }

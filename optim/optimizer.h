@@ -76,7 +76,7 @@ class Optimizer {
   virtual void retreat() {}
   virtual double default_lr() const = 0;
   /// Fused steps for parameters on the device that these kernels serve, by rules that have one; the others go on through ATen.
-  virtual void use_kernels(std::shared_ptr<DeviceKernels>) {}
+  virtual void use_kernels(const std::shared_ptr<DeviceKernels>&) {}
 };
 
 }  // namespace larmor::optim

@@ -58,7 +58,7 @@ class SamOptimizer : public Optimizer {
   NamedTensors slow_weights() const override { return inner_->slow_weights(); }
   NamedTensors evaluation_weights() const override { return inner_->evaluation_weights(); }
   double default_lr() const override { return inner_->default_lr(); }
-  void use_kernels(std::shared_ptr<DeviceKernels> kernels) override { inner_->use_kernels(std::move(kernels)); }
+  void use_kernels(const std::shared_ptr<DeviceKernels>& kernels) override { inner_->use_kernels(kernels); }
 
  private:
   struct Place {

@@ -35,9 +35,9 @@ class SlowWeightOptimizer : public Optimizer {
   void scale_gradients(double factor) override { inner_->scale_gradients(factor); }
   void clamp_gradients(double limit) override { inner_->clamp_gradients(limit); }
   double default_lr() const override { return inner_->default_lr(); }
-  void use_kernels(std::shared_ptr<DeviceKernels> kernels) override {
+  void use_kernels(const std::shared_ptr<DeviceKernels>& kernels) override {
     kernels_ = kernels;
-    inner_->use_kernels(std::move(kernels));
+    inner_->use_kernels(kernels);
   }
 
   NamedTensors state() const override {
