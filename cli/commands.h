@@ -6,6 +6,7 @@ namespace larmor::cli {
 
 Command inspect_command();
 Command phantom_command();
+Command prepare_command();
 Command train_command();
 Command eval_command();
 Command predict_command();

@@ -104,8 +104,15 @@ Setup make_setup(const PredictOptions& options) {
   return setup;
 }
 
-/// Slices prepared by their volume come from the data source alone.
+/// Slices prepared by their volume, or composed of several, come from the data source alone.
 void require_slices_as_they_are(const train::Recipe& recipe) {
+  const ConfigNode* input = recipe.data.options.find("input");
+  if (recipe.data.source == "siberian" || (input != nullptr && input->scalar != "mix_rgb" && input->scalar != "single")) {
+    throw_usage_error(
+        fmt::format("predict: the network was trained on slices that its source ({}{}) puts together, which predict does not do; "
+                    "larmor eval scores it",
+                    recipe.data.source, input == nullptr ? "" : ", data.input " + input->scalar));
+  }
   if (recipe.data.preprocess.kind == "none") return;
   throw_usage_error(
       fmt::format("predict: the network was trained on volumes prepared by data.preprocess ({}), which predict does not do; "

@@ -48,6 +48,16 @@ if(NOT TARGET larmor_dep_gdcm)
   target_link_libraries(larmor_dep_gdcm INTERFACE "${GDCM_MSFF_LIBRARY}" "${GDCM_DSED_LIBRARY}" "${GDCM_Common_LIBRARY}")
 endif()
 
+# Caches of volumes. The serial C library alone, by path: CMake's module wants a compiler wrapper.
+find_path(HDF5_SERIAL_INCLUDE_DIR hdf5.h PATH_SUFFIXES hdf5/serial REQUIRED)
+find_library(HDF5_SERIAL_LIBRARY NAMES hdf5_serial hdf5 REQUIRED)
+mark_as_advanced(HDF5_SERIAL_INCLUDE_DIR HDF5_SERIAL_LIBRARY)
+if(NOT TARGET larmor_dep_hdf5)
+  add_library(larmor_dep_hdf5 INTERFACE IMPORTED)
+  target_include_directories(larmor_dep_hdf5 SYSTEM INTERFACE "${HDF5_SERIAL_INCLUDE_DIR}")
+  target_link_libraries(larmor_dep_hdf5 INTERFACE "${HDF5_SERIAL_LIBRARY}")
+endif()
+
 if(LARMOR_WITH_TORCH)
   find_package(LibTorch REQUIRED)
 endif()

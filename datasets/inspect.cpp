@@ -16,6 +16,8 @@
 #include "core/thread_pool.h"
 #include "datasets/lgg.h"
 #include "datasets/prepare_sample.h"
+#include "datasets/siberian.h"
+#include "datasets/siberian_cache.h"
 #include "imaging/draw.h"
 
 namespace larmor::datasets {
@@ -218,6 +220,13 @@ std::optional<Image> tile_of(const Source& source, int64_t index) {
 }  // namespace
 
 std::unique_ptr<Source> open_for_inspection(const std::filesystem::path& folder) {
+  if (is_siberian_cache(folder)) {
+    SiberianOptions siberian;
+    siberian.root = folder.string();
+    siberian.on_bad_file = "skip";
+    siberian.composition.channels = read_siberian_index(folder).sequences;
+    return make_siberian(siberian);
+  }
   LggOptions options;
   options.root = folder.string();
   options.on_missing_mask = "skip";

@@ -45,7 +45,8 @@ struct Inspection {
   std::vector<Finding> findings;         ///< the source's own, then what the pixels tell, sorted by file
 };
 
-/// Opens a folder so that bad files become findings instead of errors. The layout is recognised: lgg. Error (data) when it is none.
+/// Opens a folder so that bad files become findings instead of errors. The layout is recognised: lgg, siberian (what
+/// `larmor prepare siberian` wrote, with every sequence as a channel). Error (data) when it is none.
 std::unique_ptr<Source> open_for_inspection(const std::filesystem::path& folder);
 
 /// Decodes every case on `threads` threads (0: one per processor). Findings from pixels: files that cannot be read, constant images,

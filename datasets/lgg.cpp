@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/thread_pool.h"
+#include "datasets/composition.h"
 #include "datasets/subjects.h"
 #include "imaging/io.h"
 
@@ -167,8 +168,8 @@ class LggSource final : public Source {
   std::string name() const override { return "lgg"; }
   const std::vector<CaseInfo>& cases() const override { return cases_; }
   const std::vector<Study>& studies() const override { return studies_; }
-  int64_t channels() const override { return static_cast<int64_t>(picked_.size()); }
-  std::vector<std::string> channel_names() const override { return options_.channels; }
+  int64_t channels() const override { return static_cast<int64_t>(composition_.names().size()); }
+  std::vector<std::string> channel_names() const override { return composition_.names(); }
   RawSample load(int64_t index) const override;
   const std::vector<Finding>& findings() const override { return findings_; }
   bool is_phantom() const override { return is_phantom_; }
@@ -186,11 +187,13 @@ class LggSource final : public Source {
   void add_metadata();
   void attach(const CsvTable& table);
   Image read(const std::string& file, int64_t channels) const;
+  Image sequences_at(int64_t index, int64_t offset) const;
   Error at_file(const Error& error, const std::string& file) const;
 
   const LggOptions options_;
   const fs::path root_;
-  std::vector<int64_t> picked_;  ///< stored channel of each channel given out
+  const Composition composition_;
+  std::vector<int64_t> picked_;  ///< stored channel of each of the composition's sequences
   std::vector<CaseInfo> cases_;
   std::vector<SliceFiles> files_;  ///< of each case
   std::vector<Study> studies_;
@@ -199,7 +202,10 @@ class LggSource final : public Source {
 };
 
 LggSource::LggSource(const LggOptions& options)
-    : options_(options), root_(find_root(options.root)), picked_(lgg_channels(options.channels)) {
+    : options_(options),
+      root_(find_root(options.root)),
+      composition_({options.input, options.channels, options.weights}),
+      picked_(lgg_channels(options.channels)) {
   std::error_code ignored;
   is_phantom_ = fs::exists(root_ / kPhantomMarker, ignored);
   std::vector<Refusal> refusals;
@@ -398,12 +404,21 @@ Image LggSource::read(const std::string& file, int64_t channels) const {
   return image;
 }
 
+/// The picked sequences of the slice that stands `offset` places further in its patient; beyond the ends the border slice.
+Image LggSource::sequences_at(int64_t index, int64_t offset) const {
+  const int64_t wanted = index + offset;
+  const bool is_there = wanted >= 0 && wanted < static_cast<int64_t>(cases_.size()) &&
+                        cases_[static_cast<size_t>(wanted)].key.subject == cases_[static_cast<size_t>(index)].key.subject;
+  const Image image = read(files_[static_cast<size_t>(is_there ? wanted : index)].image, kStoredChannels);
+  return imaging::select_channels(image, picked_);
+}
+
 RawSample LggSource::load(int64_t index) const {
   LARMOR_ASSERT(index >= 0 && index < static_cast<int64_t>(cases_.size()));
   const SliceFiles& files = files_[static_cast<size_t>(index)];
   const CaseKey& key = cases_[static_cast<size_t>(index)].key;
   try {
-    RawSample sample{key, imaging::select_channels(read(files.image, kStoredChannels), picked_), read(files.mask, 1)};
+    RawSample sample{key, composition_.compose([&](int64_t offset) { return sequences_at(index, offset); }), read(files.mask, 1)};
     // Both were compared when the folder was opened; they may have changed since.
     if (sample.image.size != sample.label.size) throw_data_error(files.mask + ": is not of its image's size any more");
     uint8_t* label = sample.label.data<uint8_t>();
@@ -438,10 +453,9 @@ OptionTable options_of(LggOptions& options) {
   OptionTable table;
   table.add("root", options.root, "the folder kaggle_3m, or the one that holds it");
   table.add("exclude", options.exclude, "patients to leave out; names in full or as far as unique");
-  table.add("channels", options.channels, "which sequences, in which order; may repeat", {kSequences.begin(), kSequences.end()});
+  add_composition(table, options.input, options.channels, options.weights, {kSequences.begin(), kSequences.end()});
   table.add("on_missing_mask", options.on_missing_mask, "a slice without a mask stops the work or is left out", {"error", "skip"});
   table.add("on_bad_file", options.on_bad_file, "a slice that cannot be used stops the work or is left out", {"error", "skip"});
-  table.check("channels", [&options]() -> std::string { return options.channels.empty() ? "must name at least one sequence" : ""; });
   return table;
 }
 

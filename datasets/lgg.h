@@ -23,6 +23,8 @@ struct LggOptions {
   std::string root;                                          ///< the folder kaggle_3m, or the one that holds it
   std::vector<std::string> exclude;                          ///< patients to leave out; names in full or as far as unique
   std::vector<std::string> channels{"T1", "FLAIR", "T1CE"};  ///< which sequences, in which order; may repeat
+  std::string input = "mix_rgb";                             ///< how they become the network's channels (datasets/composition.h)
+  std::vector<double> weights;                               ///< input weighted: of each sequence; empty: equal
   std::string on_missing_mask = "error";                     ///< error | skip: leave the slice out and tell it as a finding
   std::string on_bad_file = "error";                         ///< the same for slices that cannot be used; `inspect` skips to find them all
 };

@@ -1,0 +1,180 @@
+#include "datasets/siberian_raw.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/files.h"
+#include "tests/datasets/siberian_folder.h"
+#include "tests/support/errors.h"
+
+namespace larmor::datasets {
+namespace {
+
+using imaging::Image;
+using imaging::PixelType;
+using larmor::testing::data_error;
+using larmor::testing::make_temporary_folder;
+namespace fs = std::filesystem;
+
+/// Finding looks at names only, so any bytes do.
+void touch(const fs::path& file, const std::string& content = "x") {
+  make_folder(file.parent_path());
+  std::ofstream(file, std::ios::binary) << content;
+}
+
+void touch_subject(const fs::path& root, const std::string& subject, const std::string& prefix = "") {
+  for (const std::string sequence : {"T1", "T1CE", "FLAIR", "label"}) touch(root / subject / (prefix + sequence + ".nii.gz"));
+}
+
+RawSet find(const fs::path& root) { return find_siberian({.root = root.string()}); }
+
+std::string error_of(const fs::path& root) {
+  return data_error([&] { find(root); });
+}
+
+TEST(SiberianRaw, FindsFoldersOfSubjects) {
+  const fs::path root = make_temporary_folder("raw");
+  touch_subject(root, "S02", "S02_");
+  touch_subject(root, "S01");
+  touch(root / "S01" / "T2.nii.gz");
+  touch(root / "S01" / "notes.nii");
+  touch(root / "S01" / "FLAIR.tfm");
+  make_folder(root / "reports");
+  touch(root / "subjects.csv", "subject,tumor_type,age\nS01,meningioma,50\n");
+  const RawSet set = find(root);
+  ASSERT_EQ(set.subjects.size(), 2u);
+  EXPECT_EQ(set.subjects[0].subject, "S01");
+  EXPECT_EQ(set.subjects[0].sequences.size(), 3u) << "T2 is not asked for";
+  EXPECT_EQ(set.subjects[0].sequences.at("T1CE").file, "S01/T1CE.nii.gz");
+  EXPECT_EQ(set.subjects[1].label.file, "S02/S02_label.nii.gz");
+  EXPECT_EQ(set.subjects[0].metadata, (std::map<std::string, std::string>{{"tumour_type", "meningioma"}, {"age", "50"}}));
+  EXPECT_EQ(set.labels, (std::map<std::string, int64_t>{{"edema", 1}, {"non_enhancing", 2}, {"enhancing", 3}, {"necrotic", 4}}));
+  EXPECT_FALSE(set.is_phantom);
+  std::vector<std::string> findings;
+  for (const Finding& finding : set.findings) findings.push_back(finding.file + ": " + finding.message);
+  EXPECT_EQ(findings, (std::vector<std::string>{"S01/notes.nii: is named after no sequence; it is not used",
+                                                "reports: holds no volume; it is not used", "S02: has no row in the table of subjects"}));
+}
+
+TEST(SiberianRaw, FindsSeriesByTheProtocol) {
+  const fs::path root = make_temporary_folder("raw");
+  write_siberian_phantom(root, {.subjects = 1, .voxel_mm = 6, .has_t2 = true, .format = "dicom", .threads = 1});
+  const RawSet set = find(root);
+  ASSERT_EQ(set.subjects.size(), 1u);
+  EXPECT_TRUE(set.is_phantom);
+  const auto& sequences = set.subjects[0].sequences;
+  EXPECT_EQ(sequences.at("T1").series->number, 2);
+  EXPECT_EQ(sequences.at("FLAIR").series->number, 3);
+  EXPECT_EQ(sequences.at("T1CE").series->number, 4);
+  EXPECT_EQ(read_raw(sequences.at("T1CE")).size, (std::array<int64_t, 3>{43, 43, 28}));
+}
+
+void write_cases(const fs::path& root) {
+  touch(root / "dataset.json",
+        R"({"channel_names": {"0": "T1", "1": "T1-CE", "2": "T2", "3": "FLAIR"},
+            "labels": {"background": 0, "necrotic": 1, "edema": 2, "enhancing": 3, "whole": [1, 2, 3]}, "file_ending": ".nii.gz"})");
+  for (const std::string name : {"SBT-MET-B000730-20180517", "SBT-MET-B000730-20190101", "case_7"}) {
+    for (const std::string channel : {"0000", "0001", "0002", "0003"}) touch(root / "imagesTr" / (name + "_" + channel + ".nii.gz"));
+    touch(root / "labelsTr" / (name + ".nii.gz"));
+  }
+}
+
+TEST(SiberianRaw, ReadsTheLayoutOfNnUNet) {
+  const fs::path root = make_temporary_folder("raw");
+  write_cases(root);
+  const RawSet set = find(root);
+  ASSERT_EQ(set.subjects.size(), 3u);
+  EXPECT_EQ(set.subjects[0].subject, set.subjects[1].subject) << "two sessions of one subject never stand on two sides";
+  EXPECT_EQ(set.subjects[0].name(), "SBT-MET-B000730_20180517");
+  EXPECT_EQ(set.subjects[2].name(), "case_7");
+  EXPECT_EQ(set.subjects[2].sequences.at("FLAIR").file, "imagesTr/case_7_0003.nii.gz");
+  EXPECT_EQ(set.labels, (std::map<std::string, int64_t>{{"necrotic", 1}, {"edema", 2}, {"enhancing", 3}}));
+  // Version 1 of the layout names both the other way round.
+  touch(root / "dataset.json", R"({"modality": {"0": "T1", "1": "T1c", "3": "FLAIR"}, "labels": {"0": "background", "2": "edema"}})");
+  EXPECT_EQ(find(root).labels, (std::map<std::string, int64_t>{{"edema", 2}}));
+}
+
+TEST(SiberianRaw, KnowsAndRefusesLabels) {
+  Image label = Image::make({2, 2, 2}, 1, PixelType::i16);
+  label.data<int16_t>()[6] = 3;
+  const std::map<std::string, int64_t> labels{{"edema", 1}, {"core", 3}};
+  EXPECT_NO_THROW(require_known_labels(label, labels, "a.nii"));
+  label.data<int16_t>()[5] = 7;
+  EXPECT_EQ(data_error([&] { require_known_labels(label, labels, "a.nii"); }),
+            "a.nii: value 7 at voxel 1, 0, 1 is unknown to the label map (1 edema, 3 core); name it with --labels NAME=VALUE,…");
+}
+
+TEST(SiberianRawError, FaultsOfSubjects) {
+  const auto with = [](const std::function<void(const fs::path&)>& change) {
+    const fs::path root = make_temporary_folder("raw");
+    touch_subject(root, "S01");
+    touch_subject(root, "S02");
+    change(root);
+    return error_of(root);
+  };
+  const std::string advice = "; mend it or leave the subject out with --exclude S01";
+  EXPECT_EQ(with([](const fs::path& root) { fs::remove(root / "S01/FLAIR.nii.gz"); }),
+            "S01: has no FLAIR; found: T1, T1CE, label" + advice);
+  EXPECT_EQ(with([](const fs::path& root) {
+              fs::remove(root / "S01/label.nii.gz");
+              fs::remove(root / "S02/T1.nii.gz");
+            }),
+            "S01: has no label; found: FLAIR, T1, T1CE" + advice + " (and 1 more subject: S02)");
+  EXPECT_EQ(with([](const fs::path& root) { touch(root / "S01/again/T1.nrrd"); }),
+            "S01: two volumes are T1: S01/T1.nii.gz and S01/again/T1.nrrd" + advice);
+  EXPECT_EQ(with([](const fs::path& root) {
+              fs::rename(root / "S01/T1.nii.gz", root / "S01/A_T1.nii.gz");
+              fs::rename(root / "S01/FLAIR.nii.gz", root / "S01/B_FLAIR.nii.gz");
+            }),
+            "S01: S01/A_T1.nii.gz and S01/B_FLAIR.nii.gz are named after different subjects; put each into its own folder" + advice);
+  EXPECT_EQ(with([](const fs::path& root) { fs::rename(root / "S01/T1.nii.gz", root / "S01/S02_T1.nii.gz"); }),
+            "S01: S01/S02_T1.nii.gz is named after subject S02, which has a folder of its own" + advice);
+}
+
+TEST(SiberianRawError, SeriesOfDifferentPatients) {
+  const fs::path root = make_temporary_folder("raw");
+  write_siberian_phantom(root, {.subjects = 2, .voxel_mm = 6, .format = "dicom", .threads = 1});
+  fs::remove_all(root / "SBT_PH_0001/series_3");
+  fs::rename(root / "SBT_PH_0002/series_3", root / "SBT_PH_0001/series_3");
+  EXPECT_EQ(
+      error_of(root),
+      "SBT_PH_0001: series 3 is of patient 'SBT_PH_0002' and series 2 of patient 'SBT_PH_0001'; put each into its own folder; mend it "
+      "or leave the subject out with --exclude SBT_PH_0001 (and 1 more subject: SBT_PH_0002)");
+}
+
+TEST(SiberianRawError, FaultsOfTheSet) {
+  const fs::path root = make_temporary_folder("raw");
+  EXPECT_EQ(error_of(root / "x"), (root / "x").string() + ": no such folder");
+  EXPECT_EQ(error_of(root),
+            root.string() +
+                ": holds no subject; each is a folder with volumes named by sequence (T1, T1CE, FLAIR, label), or a case of an "
+                "nnU-Net folder with dataset.json");
+  const std::string file = (root / "dataset.json").string();
+  const auto described = [&](const std::string& text) {
+    touch(root / "dataset.json", text);
+    return error_of(root);
+  };
+  EXPECT_EQ(described("[]"), file + ": is no JSON object");
+  EXPECT_EQ(described("{}"), file + ": names no channels; it needs channel_names, e.g. {\"0\": \"T1\"}");
+  EXPECT_EQ(described(R"({"channel_names": {"a": "T1"}})"), file + ": channel_names must map numbers to names");
+  EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}})"), file + ": names no labels");
+  EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": 300}})"), file + ": label 'a' is 300; must be in [0, 255]");
+  EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": null}})"), file + ": label 'a' has no number");
+  EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": [1, 2]}})"),
+            file + ": no label has a value of its own; name them with --labels NAME=VALUE,…");
+  EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": 1}})"),
+            (root / "imagesTr").string() + ": no such folder; an nnU-Net folder has its images there");
+}
+
+TEST(SiberianRawError, VolumesWithoutPlace) {
+  const fs::path file = make_temporary_folder("raw") / "T1.nrrd";
+  imaging::write_image(file, Image::make({4, 4, 4}, 1, PixelType::u8));
+  EXPECT_EQ(data_error([&] {
+              read_raw({"T1.nrrd", {file}, std::nullopt});
+            }),
+            file.string() + ": stores no voxel size; without it volumes cannot be laid over each other");
+}
+
+}  // namespace
+}  // namespace larmor::datasets
