@@ -113,14 +113,14 @@ void time_metrics(const Arguments& arguments) {
   const auto surfaces = [&] { return eval::measure_surfaces(truth, prediction, elements, threads); };
   const auto both = [&] {
     const eval::SurfaceDistances distances = surfaces();
-    hd95 = eval::hausdorff(distances, kPercent);
+    hd95 = eval::hausdorff(distances, kPercent, threads);
     nsd = eval::surface_dice(distances, kTolerance_mm);
   };
   const auto times = measure(both, arguments.n, arguments.warm);
   const nlohmann::ordered_json fields = {
       {"per", "case"}, {"threads", arguments.threads}, {"hd95_mm", hd95}, {"nsd", nsd}, {"side", "larmor"}};
   print_times(arguments.elements + " hd95+nsd " + size, times, fields);
-  const auto alone = measure([&] { hd95 = eval::hausdorff(surfaces(), kPercent); }, arguments.n, arguments.warm);
+  const auto alone = measure([&] { hd95 = eval::hausdorff(surfaces(), kPercent, threads); }, arguments.n, arguments.warm);
   print_times(arguments.elements + " hd95 " + size, alone, fields);
 }
 

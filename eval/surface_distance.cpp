@@ -394,9 +394,14 @@ double directed_hausdorff(const SurfaceSide& side, SurfaceElements elements, dou
                                               : interpolated_percentile(side.distances, percent / 100);
 }
 
-double hausdorff(const SurfaceDistances& surfaces, double percent) {
-  return std::max(directed_hausdorff(surfaces.truth, surfaces.elements, percent),
-                  directed_hausdorff(surfaces.prediction, surfaces.elements, percent));
+double hausdorff(const SurfaceDistances& surfaces, double percent, int threads) {
+  const std::array<const SurfaceSide*, 2> sides{&surfaces.truth, &surfaces.prediction};
+  std::array<double, 2> directed{};
+  imaging::for_each_index(2, threads, [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    directed[at] = directed_hausdorff(*sides[at], surfaces.elements, percent);
+  });
+  return std::max(directed[0], directed[1]);
 }
 
 double average_distance(const SurfaceSide& side) { return ratio(sum_distances(side), {}); }
@@ -411,7 +416,7 @@ double surface_dice(const SurfaceDistances& surfaces, double tolerance) {
   return ratio(sum_within(surfaces.truth, tolerance), sum_within(surfaces.prediction, tolerance));
 }
 
-SurfaceScore score_surfaces(const SurfaceDistances& surfaces, const std::vector<double>& tolerances, double diagonal) {
+SurfaceScore score_surfaces(const SurfaceDistances& surfaces, const std::vector<double>& tolerances, double diagonal, int threads) {
   SurfaceScore score;
   score.present = present_in(surfaces);
   if (score.present != SurfacesPresent::both) {
@@ -420,7 +425,7 @@ SurfaceScore score_surfaces(const SurfaceDistances& surfaces, const std::vector<
     score.nsd.assign(tolerances.size(), agree ? 1 : 0);
     return score;
   }
-  score.hd95 = hausdorff(surfaces, 95);
+  score.hd95 = hausdorff(surfaces, 95, threads);
   score.assd = average_symmetric_distance(surfaces);
   for (const double tolerance : tolerances) score.nsd.push_back(surface_dice(surfaces, tolerance));
   return score;

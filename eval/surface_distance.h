@@ -49,7 +49,7 @@ SurfaceDistances measure_surfaces(const imaging::Image& truth, const imaging::Im
 
 /// The percentile (0 to 100) of one direction.
 double directed_hausdorff(const SurfaceSide& side, SurfaceElements elements, double percent = 100);
-double hausdorff(const SurfaceDistances& surfaces, double percent = 100);
+double hausdorff(const SurfaceDistances& surfaces, double percent = 100, int threads = 1);
 double average_distance(const SurfaceSide& side);
 double average_symmetric_distance(const SurfaceDistances& surfaces);
 /// The share of one surface's weight within the tolerance.
@@ -64,7 +64,7 @@ struct SurfaceScore {
   double hd95 = 0, assd = 0;
   std::vector<double> nsd;  ///< per tolerance
 };
-SurfaceScore score_surfaces(const SurfaceDistances& surfaces, const std::vector<double>& tolerances, double diagonal);
+SurfaceScore score_surfaces(const SurfaceDistances& surfaces, const std::vector<double>& tolerances, double diagonal, int threads = 1);
 
 /// Of an image of this many voxels, in the unit of the distances; a depth of 1 has no extent.
 double diagonal_of(const std::array<int64_t, 3>& size, const imaging::Geometry& geometry);

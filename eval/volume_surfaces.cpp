@@ -124,7 +124,7 @@ SurfaceScore VolumeSurfaces::score_volume(const Volume& volume, uint8_t label, c
     }
   }
   return score_surfaces(measure_surfaces(truth, prediction, options.elements, threads), options.tolerances,
-                        diagonal_of({volume.width, volume.height, depth}, volume.geometry));
+                        diagonal_of({volume.width, volume.height, depth}, volume.geometry), threads);
 }
 
 std::map<std::string, std::vector<SurfaceScore>> VolumeSurfaces::score(const std::vector<uint8_t>& labels, int threads) const {

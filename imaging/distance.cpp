@@ -104,39 +104,47 @@ class NearestPoint {
   const std::array<double, 3> spacing_;
 };
 
-/// Squared distances of a whole row's grid points to the points of that row.
-void fill_row(const GridPoints& to, size_t row, double spacing, double* out) {
-  const int64_t first = to.rows[row], last = to.rows[row + 1], width = to.size[0];
+/// A range of columns of the grid.
+struct Columns {
+  int64_t low = 0, high = 0;  ///< not included
+  int64_t count() const { return high - low; }
+};
+
+/// Squared distances of a row's grid points, as far as they are in `columns`, to the points of that row.
+void fill_row(const GridPoints& to, size_t row, const Columns& columns, double spacing, double* out) {
+  const int64_t first = to.rows[row], last = to.rows[row + 1];
   if (first == last) {
-    std::fill_n(out, width, kInfinity);
+    std::fill_n(out, columns.count(), kInfinity);
     return;
   }
   int64_t nearest = first;
-  for (int64_t x = 0; x < width; ++x) {
+  for (int64_t x = columns.low; x < columns.high; ++x) {
     const auto apart = [&](int64_t i) { return std::abs(x - to.columns[static_cast<size_t>(i)]); };
     while (nearest + 1 < last && apart(nearest + 1) < apart(nearest)) ++nearest;
-    out[x] = square(spacing * static_cast<double>(apart(nearest)));
+    out[x - columns.low] = square(spacing * static_cast<double>(apart(nearest)));
   }
 }
 
-/// Squared distances to a set inside each slice, for all of its grid points.
-std::vector<double> transform_slices(const GridPoints& to, const std::array<double, 3>& spacing, int threads) {
-  const auto [width, height, depth] = to.size;
-  const int64_t columns = width, rows = height;
-  std::vector<double> squares(static_cast<size_t>(columns * rows * depth));
-  for_each_index(depth, threads, [&, columns, rows](int64_t z) {
-    double* slice = squares.data() + z * columns * rows;
-    for (int64_t y = 0; y < rows; ++y) fill_row(to, static_cast<size_t>(z * rows + y), spacing[0], slice + y * columns);
+/// Squared distances to a set inside each slice, for all grid points in these columns.
+std::vector<double> transform_slices(const GridPoints& to, const Columns& columns, const std::array<double, 3>& spacing, int threads) {
+  const int64_t rows = to.size[1], depth = to.size[2];
+  std::vector<double> squares(static_cast<size_t>(columns.count() * rows * depth));
+  for_each_index(depth, threads, [&](int64_t z) {
+    double* slice = squares.data() + z * columns.count() * rows;
+    for (int64_t y = 0; y < rows; ++y) {
+      fill_row(to, static_cast<size_t>(z * rows + y), columns, spacing[0], slice + y * columns.count());
+    }
     Envelope room(static_cast<size_t>(rows));
-    for (int64_t x = 0; x < columns && rows > 1; ++x) transform_line(slice + x, rows, columns, spacing[1], room);
+    for (int64_t x = 0; x < columns.count() && rows > 1; ++x) transform_line(slice + x, rows, columns.count(), spacing[1], room);
   });
   return squares;
 }
 
 /// The least over all slices, from what transform_slices() found.
-double least_over_slices(const std::vector<double>& squares, const GridPoint& from, const std::array<int64_t, 3>& size, double spacing) {
-  const int64_t slice = size[0] * size[1];
-  const double* column = squares.data() + from.y * size[0] + from.x;
+double least_over_slices(const std::vector<double>& squares, const Columns& columns, const GridPoint& from,
+                         const std::array<int64_t, 3>& size, double spacing) {
+  const int64_t slice = columns.count() * size[1];
+  const double* column = squares.data() + from.y * columns.count() + from.x - columns.low;
   double best = column[from.z * slice];
   for (int64_t away = 1; away < size[2]; ++away) {
     const double base = square(spacing * static_cast<double>(away));
@@ -177,13 +185,17 @@ std::vector<double> squared_distances(const GridPoints& from, const GridPoints& 
     });
   });
   int64_t count = 0;
-  for (const std::vector<GridPoint>& points : far) count += static_cast<int64_t>(points.size());
+  Columns columns{from.size[0], 0};
+  for (const std::vector<GridPoint>& points : far) {
+    count += static_cast<int64_t>(points.size());
+    for (const GridPoint& point : points) columns = {std::min(columns.low, point.x), std::max(columns.high, point.x + 1)};
+  }
   if (count == 0) return squares;
-  const bool is_few = count < from.size[0];  // to look at every row for each of them is less than to fill the grid
-  const std::vector<double> in_slices = is_few ? std::vector<double>() : transform_slices(to, spacing, threads);
+  const bool is_few = count < columns.count();  // to look at every row for each of them is less than to fill these columns
+  const std::vector<double> in_slices = is_few ? std::vector<double>() : transform_slices(to, columns, spacing, threads);
   for_each_index(from.size[2], threads, [&](int64_t z) {
     for (const GridPoint& point : far[static_cast<size_t>(z)]) {
-      squares[point.index] = is_few ? nearest.search(point, kInfinity) : least_over_slices(in_slices, point, to.size, spacing[2]);
+      squares[point.index] = is_few ? nearest.search(point, kInfinity) : least_over_slices(in_slices, columns, point, to.size, spacing[2]);
     }
   });
   return squares;
