@@ -22,7 +22,8 @@ constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
 constexpr std::string_view kFrontTitle = "Larmor HDF5 1\n";
 constexpr size_t kMostArrays = 8;  // so many links libhdf5 keeps in a group's header
 constexpr size_t kMostAxes = 8;
-constexpr size_t kMostBlocks = 64;  // of one object header
+constexpr size_t kMostBlocks = 64;      // of one object header
+constexpr size_t kMostMessages = 1024;  // of one object header, in all its blocks
 
 /// Types of messages in an object header.
 enum Message : uint8_t { kDataspace = 0x01, kDatatype = 0x03, kLink = 0x06, kLayout = 0x08, kFilters = 0x0B, kContinuation = 0x10 };
@@ -141,6 +142,7 @@ class Reader {
         if (next.text(4) != "OCHK") damaged("no continuation block where one should be");
         blocks.push_back(next.take(length - 8));
       } else {
+        if (messages.size() == kMostMessages) damaged("too many messages in an object header");
         messages.push_back({type, data});
       }
     }

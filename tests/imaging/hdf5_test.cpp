@@ -122,6 +122,19 @@ TEST(Hdf5Error, HostileHeadersAreReadOrRefused) {
   EXPECT_GT(refused, 100);
 }
 
+/// Empty messages cost memory, and blocks may lie on each other.
+TEST(Hdf5Error, NoHeaderHasManyMessages) {
+  constexpr size_t kFront = 512, kRootPlace = kFront + 36, kMessages = 1025, kMessageBytes = 4;
+  std::string content = read_file(written());
+  const uint64_t root = content.size() - kFront, size = kMessages * kMessageBytes;
+  content += std::string("OHDR\x02\x02", 6) + std::string(reinterpret_cast<const char*>(&size), 4) + std::string(size, '\0');
+  content.replace(kRootPlace, sizeof(root), reinterpret_cast<const char*>(&root), sizeof(root));
+  EXPECT_EQ(data_error([&] {
+              parse_hdf5({std::as_bytes(std::span(content)), "a.h5"});
+            }),
+            "a.h5: its HDF5 header is damaged: too many messages in an object header");
+}
+
 TEST(Hdf5Error, WhatOtherProgramsWriteIsRefused) {
   const fs::path file = testing::make_temporary_folder("hdf5") / "other.h5";
   const hid_t plist = H5Pcreate(H5P_FILE_CREATE);
