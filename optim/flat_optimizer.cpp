@@ -190,6 +190,7 @@ void FlatOptimizer::run_two_passes(std::vector<Task>& tasks) {
 void FlatOptimizer::run_on_device(const std::vector<Task>& tasks) {
   if (tasks.empty()) return;
   std::vector<DeviceTensor> tensors;
+  tensors.reserve(tasks.size());
   for (const Task& task : tasks) tensors.push_back(task.device_tensor());
   kernels_->step(tensors, tasks.front().on_device->largest_norm);
 }

@@ -37,6 +37,7 @@ OptionTable options_of(TableRow& row) {
 /// The file's keys; `recipe` and `rows` are finished by the caller.
 OptionTable options_of(TableSpec& spec, std::string& recipe, ConfigNode& rows) {
   std::vector<std::string> metrics;
+  metrics.reserve(kPatientColumns.size());
   for (const auto& [metric, column] : kPatientColumns) metrics.push_back(metric);
   OptionTable published;
   published.add("source", spec.published_source, "paper and table");

@@ -159,7 +159,8 @@ TEST_F(PlotTest, StripsHaveNamesMediansAndAllPoints) {
 }
 
 TEST_F(PlotTest, WithoutGnuplotThereIsNoText) {
-  const std::string path = std::getenv("PATH");
+  const char* const before = std::getenv("PATH");
+  const std::string path = before != nullptr ? before : "";
   ::setenv("PATH", testing::make_temporary_folder("plot").c_str(), 1);
   const std::string svg = line_chart({{"a", {1, 2}, {1, 2}}}, {});
   ::setenv("PATH", path.c_str(), 1);
