@@ -150,6 +150,20 @@ void require_apart(const std::vector<PredictCase>& cases, const PredictOptions& 
   throw_usage_error(fmt::format("--output: {} is in the input's folder; choose another, source data is never written to", options.output));
 }
 
+/// What is there may be somebody's corrected mask.
+void require_free(const std::vector<PredictCase>& cases, const PredictOptions& options) {
+  if (options.overwrite) return;
+  std::vector<fs::path> taken;
+  for (const PredictCase& one : cases) {
+    for (const fs::path& name : result_files(one)) {
+      if (fs::is_regular_file(fs::path(options.output) / name)) taken.push_back(fs::path(options.output) / name);
+    }
+  }
+  if (taken.empty()) return;
+  throw_usage_error(fmt::format("--output: {} is there already{}; --overwrite replaces it", taken[0].string(),
+                                taken.size() == 1 ? "" : fmt::format(", and {} more", taken.size() - 1)));
+}
+
 CaseResults decode(std::vector<at::Tensor> probabilities, const SliceStack& stack, const eval::SegmentationOptions& options) {
   CaseResults results{{}, std::move(probabilities)};
   std::vector<imaging::Image*> maps;
@@ -209,6 +223,7 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
   require_folder("--output", options.output);
   const std::vector<PredictCase> cases = find_cases(options.input);
   require_apart(cases, options);
+  require_free(cases, options);
   const Setup setup = make_setup(options);
   require_slices_as_they_are(setup.recipe);
   eval::Predictor predictor(setup.networks, *setup.task, setup.recipe.eval, at::Device(global.device));
@@ -236,6 +251,8 @@ void predict_tensor(const PredictOptions& options, const GlobalOptions& global) 
   require_allowed(options);
   if (options.weights.size() > 1) throw_usage_error("predict: logits of a tensor file come from one network; give one");
   if (!is_tensor_file(options.output)) throw_usage_error("--output: " + options.output + ": logits are written to a .safetensors file");
+  if (!options.overwrite && fs::exists(options.output))
+    throw_usage_error(fmt::format("--output: {} is there already; --overwrite replaces it", options.output));
   const SafetensorsFile file = SafetensorsFile::open(options.input);
   const TensorView* view = file.find("input");
   if (view == nullptr) throw_data_error(options.input + ": has no tensor 'input'");
@@ -283,10 +300,10 @@ Command predict_command() {
       "`input` (N x C x H x W, float32) through the network untouched and writes `logits`.";
   command.examples = {
       {"larmor predict runs/quickstart/seed-0 --input phantom/TCGA_PH_0001_20000101 --output masks", "all slices of a patient"},
-      {"larmor predict runs/quickstart/seed-0 --input phantom --output masks --tta d4 --largest-component", "a whole data set"},
+      {"larmor predict runs/quickstart/seed-0 --input phantom --output all --tta d4 --largest-component", "a whole data set"},
       {"larmor predict runs/quickstart/seed-0/checkpoints/best.safetensors --input "
        "phantom/TCGA_PH_0001_20000101/TCGA_PH_0001_20000101_9.tif "
-       "--output masks",
+       "--output one",
        "one slice, from a checkpoint"}};
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<PredictOptions>();
@@ -301,6 +318,7 @@ Command predict_command() {
     arguments.flag("--largest-component", options->largest_component, "keep the largest face-connected 3-D component");
     arguments.option("--size", options->size, "side of the square that the network sees; 0: the recipe's");
     arguments.option("--batch", options->batch, "slices in one forward pass");
+    arguments.flag("--overwrite", options->overwrite, "replace results that are there");
     return [options](const GlobalOptions& global) { return run_predict(*options, global); };
   };
   return command;

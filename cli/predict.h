@@ -19,6 +19,7 @@ struct PredictOptions {
   bool largest_component = false;
   int64_t size = 0;  ///< 0: the recipe's
   int64_t batch = 8;
+  bool overwrite = false;  ///< results that are there are replaced
 };
 
 struct PredictedCase {

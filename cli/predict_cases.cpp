@@ -371,24 +371,39 @@ class Staging {
   std::vector<fs::path> names_;
 };
 
+/// Where the results of one file are, below the output.
+struct ResultNames {
+  fs::path mask, probabilities, overlay;
+};
+
+ResultNames slice_names(const PredictCase& one, const fs::path& file) {
+  const auto [stem, extension] = split_name(file);
+  return {one.folder / fmt::format("{}_mask{}", stem, extension), one.folder / (stem + "_prob.tif"), one.folder / (stem + "_overlay.png")};
+}
+
+ResultNames volume_names(const PredictCase& one) {
+  const std::string extension = split_name(one.files[0]).second;
+  return {one.folder / (one.name + "_mask" + extension), one.folder / (one.name + "_prob" + extension),
+          one.folder / (one.name + "_overlay.png")};
+}
+
 void write_slices(Staging& staging, const PredictCase& one, const SliceStack& stack, const CaseResults& results) {
   for (size_t i = 0; i < one.files.size(); ++i) {
-    const auto [stem, extension] = split_name(one.files[i]);
+    const ResultNames names = slice_names(one, one.files[i]);
     const bool has_one_class = results.probabilities[i].size(0) == 1;
-    imaging::write_image(staging.place(one.folder / fmt::format("{}_mask{}", stem, extension)),
-                         has_one_class ? to_full_range(results.masks[i]) : results.masks[i]);
-    imaging::write_image(staging.place(one.folder / (stem + "_prob.tif")), image_of(results.probabilities[i]));
-    write_file_atomically(staging.place(one.folder / (stem + "_overlay.png")), overlay_png(stack.slices[i], results.masks[i]));
+    imaging::write_image(staging.place(names.mask), has_one_class ? to_full_range(results.masks[i]) : results.masks[i]);
+    imaging::write_image(staging.place(names.probabilities), image_of(results.probabilities[i]));
+    write_file_atomically(staging.place(names.overlay), overlay_png(stack.slices[i], results.masks[i]));
   }
 }
 
 void write_volume(Staging& staging, const PredictCase& one, const SliceStack& stack, const CaseResults& results) {
   std::vector<Image> probabilities;
   for (const at::Tensor& slice : results.probabilities) probabilities.push_back(image_of(slice));
-  const std::string extension = split_name(one.files[0]).second;
-  imaging::write_image(staging.place(one.folder / (one.name + "_mask" + extension)), volume_of(results.masks, stack));
-  imaging::write_image(staging.place(one.folder / (one.name + "_prob" + extension)), volume_of(probabilities, stack));
-  write_file_atomically(staging.place(one.folder / (one.name + "_overlay.png")), sheet_png(stack, results.masks));
+  const ResultNames names = volume_names(one);
+  imaging::write_image(staging.place(names.mask), volume_of(results.masks, stack));
+  imaging::write_image(staging.place(names.probabilities), volume_of(probabilities, stack));
+  write_file_atomically(staging.place(names.overlay), sheet_png(stack, results.masks));
 }
 
 }  // namespace
@@ -420,6 +435,17 @@ void select_channels(SliceStack& stack, const std::vector<int64_t>& channels) {
 }
 
 SliceStack load_case(const PredictCase& one) { return one.is_volume ? load_volume(one) : load_slices(one); }
+
+std::vector<fs::path> result_files(const PredictCase& one) {
+  std::vector<fs::path> files;
+  const auto add = [&](const ResultNames& names) { files.insert(files.end(), {names.mask, names.probabilities, names.overlay}); };
+  if (one.is_volume) {
+    add(volume_names(one));
+  } else {
+    for (const fs::path& file : one.files) add(slice_names(one, file));
+  }
+  return files;
+}
 
 std::vector<fs::path> write_case(const fs::path& output, const PredictCase& one, const SliceStack& stack, const CaseResults& results) {
   LARMOR_ASSERT(results.masks.size() == stack.slices.size() && results.probabilities.size() == stack.slices.size());

@@ -61,6 +61,9 @@ struct CaseResults {
   std::vector<at::Tensor> probabilities;  ///< classes x H x W float, one per slice
 };
 
+/// The names below the output folder of all that write_case leaves.
+std::vector<std::filesystem::path> result_files(const PredictCase& one);
+
 /// Writes masks (slices: 0/255 for one class, in the input's format; volumes: u8 labels, NIfTI), probabilities (f32; TIFF or NIfTI) and
 /// overlays (PNG) below `output`. All files of a case appear together, or none does. Returns them.
 std::vector<std::filesystem::path> write_case(const std::filesystem::path& output, const PredictCase& one, const SliceStack& stack,

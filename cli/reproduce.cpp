@@ -3,24 +3,21 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iostream>
-#include <map>
 #include <set>
+#include <thread>
 
 #include "cli/commands.h"
+#include "cli/jobs.h"
 #include "cli/list.h"
-#include "core/config.h"
+#include "cli/table_estimate.h"
+#include "cli/table_work.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
-#include "datasets/registry.h"
-#include "report/run_files.h"
-#include "report/run_report.h"
 #include "report/table.h"
 #include "report/table_output.h"
-#include "train/evaluate_run.h"
-#include "train/experiment.h"
-#include "train/trainer.h"
 
 namespace larmor::cli {
 
@@ -33,28 +30,17 @@ struct ReproduceOptions {
   std::vector<std::string> overrides;
   std::string data;
   std::string base = "runs";
+  std::vector<std::string> only;
   int64_t seeds = 0;
-  bool dry_run = false, list = false;
+  int64_t jobs = 1;
+  bool full = false, dry_run = false, list = false;
 };
 
-constexpr size_t kDifferencesInMessage = 3;
-constexpr size_t kShownDigits = 12;  // of a fingerprint
-
-enum class RunState { missing, unfinished, not_evaluated, done };
-
-std::string to_text(RunState state) {
-  switch (state) {
-    case RunState::missing:
-      return "to train";
-    case RunState::unfinished:
-      return "to resume";
-    case RunState::not_evaluated:
-      return "to evaluate";
-    case RunState::done:
-      return "done";
-  }
-  return "";
-}
+/// What was done now, and how it ended.
+struct Done {
+  int64_t runs = 0;
+  bool is_interrupted = false;
+};
 
 fs::path tables_folder() { return default_configs_folder() / "tables"; }
 
@@ -84,191 +70,215 @@ fs::path find_table(const std::string& table) {
   throw_usage_error(unknown_name_message("table", table, table_names(), "larmor reproduce --list"));
 }
 
-/// "lgg:FOLDER" or "FOLDER".
-std::string data_root(const std::string& data) { return data.starts_with("lgg:") ? data.substr(4) : data; }
-
-train::Recipe recipe_of(const report::TableRow& row, int64_t seed, const ReproduceOptions& options) {
-  std::vector<std::string> overrides = row.overrides;
-  overrides.insert(overrides.end(), options.overrides.begin(), options.overrides.end());
-  if (!options.data.empty()) overrides.push_back("data.root=" + data_root(options.data));
-  overrides.push_back(fmt::format("train.seed={}", seed));
-  return train::read_recipe(row.recipe, overrides);
+std::string command_of(const ReproduceOptions& options, int64_t seeds) {
+  return fmt::format("larmor reproduce {}{} --seeds {}{}{}", options.table, options.full ? " --full" : "", seeds,
+                     options.overrides.empty() ? "" : " ", fmt::join(options.overrides, " "));
 }
 
-/// A run that was made from another recipe must not be counted in a row.
-void require_same_recipe(const report::TableRow& row, const report::TableRun& run, const ReproduceOptions& options) {
-  const train::Recipe wanted = recipe_of(row, run.seed, options);
-  const train::RunFolder folder(run.folder);
-  if (!folder.has_checkpoint()) return;
-  const train::Recipe stored = train::recipe_from(read_yaml(folder.recipe()), wanted.name);
-  std::vector<std::string> different = train::differences(train::deciding_config(stored), train::deciding_config(wanted));
-  if (different.empty()) return;
-  const size_t all = different.size();
-  different.resize(std::min(all, kDifferencesInMessage));
-  throw_usage_error(fmt::format(
-      "{}: made from another recipe than row '{}' is now ({}{}); give another folder with --runs, or remove this run", run.folder.string(),
-      row.name, fmt::join(different, "; "), all > different.size() ? fmt::format("; {} more", all - different.size()) : ""));
+fs::path table_folder(const ReproduceOptions& options) { return fs::path(options.base) / "tables"; }
+
+/// "adam/seed-0/fold-1": how --only names a run.
+std::string path_in_table(const report::TableRun& run, const TableWork& work) {
+  return run.folder.lexically_relative(work.plan().folder).generic_string();
 }
 
-/// What the data of a recipe are now, looked up once per folder.
-class Fingerprints {
- public:
-  const std::string& of(const train::Recipe& recipe) {
-    const std::string key = recipe.data.source + "\n" + to_yaml(recipe.data.options);
-    const auto known = known_.find(key);
-    if (known != known_.end()) return known->second;
-    return known_[key] = datasets::registry().at(recipe.data.source).make(recipe.data.options)->fingerprint();
+/// True for a run that --only names, or names a folder above of ("adam").
+bool is_chosen(const std::string& path, const std::vector<std::string>& only) {
+  return only.empty() ||
+         std::any_of(only.begin(), only.end(), [&](const std::string& one) { return path == one || path.starts_with(one + "/"); });
+}
+
+void require_known_choice(const TableWork& work, const ReproduceOptions& options) {
+  std::vector<std::string> paths;
+  paths.reserve(work.plan().runs.size());
+  for (const report::TableRun& run : work.plan().runs) paths.push_back(path_in_table(run, work));
+  for (const std::string& one : options.only) {
+    if (std::any_of(paths.begin(), paths.end(), [&](const std::string& path) { return is_chosen(path, {one}); })) continue;
+    throw_usage_error("--only: " + unknown_name_message("run", one, paths, "--dry-run lists them"));
   }
+}
 
- private:
-  std::map<std::string, std::string> known_;
+/// What has to be done, in the order of the plan.
+struct Missing {
+  std::vector<size_t> runs;
+  std::vector<size_t> scores;
 };
 
-bool has_data(const train::Recipe& recipe) {
-  const ConfigNode* root = recipe.data.options.find("root");
-  return root != nullptr && root->is_scalar() && fs::exists(root->scalar);
+Missing find_missing(const TableWork& work, const ReproduceOptions& options) {
+  Missing missing;
+  const report::TablePlan& plan = work.plan();
+  const auto is_wanted = [&](size_t run) { return is_chosen(path_in_table(plan.runs[run], work), options.only); };
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    if (is_wanted(i) && work.state_of(plan.runs[i]) != RunState::trained) missing.runs.push_back(i);
+  }
+  for (size_t i = 0; i < plan.scores.size(); ++i) {
+    const std::vector<size_t>& runs = plan.scores[i].runs;
+    if (std::all_of(runs.begin(), runs.end(), is_wanted) && !work.is_scored(plan.scores[i])) missing.scores.push_back(i);
+  }
+  return missing;
 }
 
-/// A run on other data must not be counted in a row. A finished table can be printed where the data are not at hand.
-void require_same_data(const report::TableRow& row, const report::TableRun& run, const ReproduceOptions& options,
-                       Fingerprints& fingerprints) {
-  if (!train::RunFolder(run.folder).has_checkpoint()) return;
-  const train::Recipe wanted = recipe_of(row, run.seed, options);
-  if (!has_data(wanted)) return;
-  const report::RunFiles files = report::read_run(run.folder);
-  const std::string& now = fingerprints.of(wanted);
-  if (!files.start || files.start->fingerprint == now) return;
-  throw_usage_error(
-      fmt::format("{}: trained on other data than row '{}' is given now (fingerprint {} then, {} now); give another folder with "
-                  "--runs, or remove this run",
-                  run.folder.string(), row.name, files.start->fingerprint.substr(0, kShownDigits), now.substr(0, kShownDigits)));
-}
-
-/// True for an evaluation as the table asks for; `larmor eval` may have left one of another side, threshold or data set.
-bool is_wanted(const report::RunFiles& files, const train::EvaluationSettings& wanted, const std::string& tta) {
-  const report::EvaluationFile& file = *files.evaluation;
-  const report::EvaluationRecord* evaluation = file.find(tta);
-  const bool same_data = files.start && file.fingerprint == files.start->fingerprint;
-  if (evaluation == nullptr || !same_data || file.checksums.size() != 1 || file.split != wanted.split) return false;
-  const bool same_merge = tta == "none" || (evaluation->merge == wanted.merge && evaluation->merge_of == wanted.merge_of);
-  return same_merge && file.threshold == wanted.threshold && file.largest_component == wanted.largest_component;
-}
-
-/// A damaged run is told by the table; here it only must not be taken for a finished one.
-RunState state_of(const report::TableSpec& spec, const report::TableRun& run, const ReproduceOptions& options) {
-  if (!train::RunFolder(run.folder).has_checkpoint()) return RunState::missing;
-  const report::RunFiles files = report::read_run(run.folder);
-  if (!files.end || !files.end->is_finished) return RunState::unfinished;
-  if (!files.evaluation) return RunState::not_evaluated;
-  const train::EvaluationSettings wanted = train::evaluation_settings(recipe_of(spec.rows[run.row], run.seed, options));
-  return is_wanted(files, wanted, spec.tta) ? RunState::done : RunState::not_evaluated;
-}
-
-/// Opens the data of each row that has something to run, so that a mistake is told before the first training.
-void require_usable_data(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options) {
-  std::set<std::string> known;
-  for (const report::TableRun& run : runs) {
-    if (state_of(spec, run, options) == RunState::done) continue;
-    const train::Recipe recipe = recipe_of(spec.rows[run.row], run.seed, options);
-    const ConfigNode tree = train::to_config(recipe);
-    if (known.insert(to_yaml(*tree.find("data"))).second) train::open_dataset(recipe);
+/// Runs a part of the work; a failure is told and the others go on, but for one that would meet every run.
+bool attempt(const std::string& name, const std::function<bool()>& part) {
+  try {
+    return part();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::usage) throw;
+    std::cerr << fmt::format("{}: {}\n", name, error.what());
+    return true;
   }
 }
 
-std::string command_of(const ReproduceOptions& options, int64_t seeds) {
-  return fmt::format("larmor reproduce {} --seeds {}{}{}", options.table, seeds, options.overrides.empty() ? "" : " ",
-                     fmt::join(options.overrides, " "));
-}
+/// Does what is missing in this process.
+class Worker {
+ public:
+  Worker(const TableWork& work, Missing missing, const GlobalOptions& global)
+      : work_(work), missing_(std::move(missing)), global_(global) {}
 
-/// Trains (or goes on with) one run. False: interrupted.
-bool train_run(const report::TableRow& row, const report::TableRun& run, RunState state, const ReproduceOptions& options,
-               const GlobalOptions& global) {
-  const train::Recipe recipe = recipe_of(row, run.seed, options);
-  train::TrainerSettings settings;
-  settings.device = at::Device(global.device);
-  settings.threads = use_threads(global.threads);
-  settings.style = global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic;
-  settings.resume = state == RunState::unfinished;
-  settings.overwrite = state == RunState::missing;  // what a run that was killed before its first checkpoint has left
-  settings.command = fmt::format("larmor train {} {} train.seed={}", row.recipe, fmt::join(row.overrides, " "), run.seed);
-  if (!global.quiet) settings.say = [](const std::string& line) { std::cerr << line << "\n"; };
-  return train::train(recipe, train::RunFolder(run.folder), settings).finished;
-}
-
-void evaluate(const report::TableSpec& spec, const report::TableRun& run, const ReproduceOptions& options, const GlobalOptions& global) {
-  train::EvaluateRequest request;
-  request.weights = {run.folder.string()};
-  request.data_root = data_root(options.data);
-  request.tta = {spec.tta};
-  request.device = at::Device(global.device);
-  const train::Evaluated evaluated = train::evaluate_run(request);
-  eval::write_results(run.folder, evaluated.results, *evaluated.source);
-  report::write_run_report(run.folder);
-}
-
-void print_plan(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options,
-                std::ostream& out) {
-  for (const report::TableRun& run : runs) {
-    out << fmt::format("{:<16} seed {}   {:<12} {}\n", spec.rows[run.row].name, run.seed, to_text(state_of(spec, run, options)),
-                       run.folder.string());
+  /// Each run with its evaluations, one after another. False: interrupted.
+  bool train_in_turn() {
+    for (const size_t i : missing_.runs) {
+      const report::TableRun& run = work_.plan().runs[i];
+      if (!global_.quiet) std::cerr << fmt::format("\n{}: {}\n", work_.name_of(run), to_text(work_.state_of(run)));
+      if (!attempt(work_.name_of(run), [&] { return work_.train(run, global_); })) return false;
+      evaluate([i](const report::TableScore& score) { return std::find(score.runs.begin(), score.runs.end(), i) != score.runs.end(); });
+    }
+    return !interrupted();
   }
-}
 
-/// Does what is missing; a run that fails is told and the others go on. False: interrupted.
-bool run_missing(const report::TableSpec& spec, const std::vector<report::TableRun>& runs, const ReproduceOptions& options,
-                 const GlobalOptions& global, int64_t& done_now) {
-  for (const report::TableRun& run : runs) {
-    const RunState state = state_of(spec, run, options);
-    if (state == RunState::done) continue;
-    const report::TableRow& row = spec.rows[run.row];
-    if (!global.quiet) std::cerr << fmt::format("\n{}, seed {}: {}\n", row.name, run.seed, to_text(state));
-    try {
-      if (state != RunState::not_evaluated && !train_run(row, run, state, options, global)) return false;
-      evaluate(spec, run, options, global);
-      ++done_now;
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::usage) throw;  // wrong for every run
-      std::cerr << fmt::format("{}, seed {}: {}\n", row.name, run.seed, error.what());
+  /// Those of the missing evaluations that are chosen, not tried yet, and whose runs are trained.
+  void evaluate(const std::function<bool(const report::TableScore&)>& is_chosen_score) {
+    for (const size_t i : missing_.scores) {
+      const report::TableScore& score = work_.plan().scores[i];
+      if (interrupted()) return;
+      if (tried_.contains(i) || !is_chosen_score(score) || !is_ready(score)) continue;
+      tried_.insert(i);
+      attempt(work_.name_of(score), [&] {
+        if (!work_.is_scored(score)) work_.evaluate(score, global_);  // else a process of its own was here
+        ++evaluated;
+        return true;
+      });
     }
   }
-  return true;
+
+  int64_t evaluated = 0;
+
+ private:
+  bool is_ready(const report::TableScore& score) const {
+    return std::all_of(score.runs.begin(), score.runs.end(),
+                       [&](size_t run) { return work_.state_of(work_.plan().runs[run]) == RunState::trained; });
+  }
+
+  const TableWork& work_;
+  const Missing missing_;
+  const GlobalOptions& global_;
+  std::set<size_t> tried_;  ///< one that fails is told once
+};
+
+/// The same command for one run, for a process of its own.
+Job job_of(const TableWork& work, const report::TableRun& run, int64_t seeds, const ReproduceOptions& options,
+           const GlobalOptions& global) {
+  const std::string path = path_in_table(run, work);
+  const auto cores = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  const int64_t threads = global.threads > 0 ? global.threads : std::max<int64_t>(1, cores / options.jobs);
+  Job job{work.name_of(run), {own_program().string(), "reproduce", options.table}, {}};
+  job.words.insert(job.words.end(), options.overrides.begin(), options.overrides.end());
+  for (const std::string& word :
+       {std::string("--only"), path, std::string("--seeds"), std::to_string(seeds), std::string("--runs"), options.base,
+        std::string("--threads"), std::to_string(threads), std::string("--device"), global.device, std::string("--quiet")}) {
+    job.words.push_back(word);
+  }
+  if (!options.data.empty()) job.words.insert(job.words.end(), {"--data", options.data});
+  if (options.full) job.words.emplace_back("--full");
+  std::string name = path;
+  std::replace(name.begin(), name.end(), '/', '_');
+  job.log = work.plan().folder / "logs" / (name + ".log");
+  return job;
+}
+
+/// Trains and evaluates each run in a process of its own, some at a time. False: interrupted.
+bool train_side_by_side(const TableWork& work, const std::vector<size_t>& runs, int64_t seeds, const ReproduceOptions& options,
+                        const GlobalOptions& global) {
+  std::vector<Job> jobs;
+  jobs.reserve(runs.size());
+  for (const size_t i : runs) jobs.push_back(job_of(work, work.plan().runs[i], seeds, options, global));
+  int64_t ended = 0;
+  const JobsResult result = run_jobs(jobs, options.jobs, [&](const Job& job, int code, double seconds) {
+    ++ended;
+    if (code == 0 && global.quiet) return;
+    const std::string how = code == 0       ? "done"
+                            : interrupted() ? "stopped"
+                                            : fmt::format("failed with exit code {}, see {}", code, job.log.string());
+    std::cerr << fmt::format("{:>4}/{}  {}: {} in {}\n", ended, jobs.size(), job.name, how, format_clock(seconds));
+  });
+  return !result.is_interrupted;
+}
+
+Done do_missing(const TableWork& work, int64_t seeds, const ReproduceOptions& options, const GlobalOptions& global) {
+  const Missing missing = find_missing(work, options);
+  Worker worker(work, missing, global);
+  const bool is_alone = missing.runs.size() < 2;  // and so is a process that another one has started
+  const bool in_turn = is_alone || (options.jobs == 1 && !work.spec().costs);
+  const bool is_whole = in_turn ? worker.train_in_turn() : train_side_by_side(work, missing.runs, seeds, options, global);
+  if (is_whole) worker.evaluate([](const report::TableScore&) { return true; });
+  return {worker.evaluated, !is_whole || interrupted()};
 }
 
 int list_tables() {
   for (const std::string& name : table_names()) {
     const report::TableSpec spec = report::read_table_spec(tables_folder() / (name + ".yaml"));
-    std::cout << fmt::format("{:<20} {} ({} rows, {} seeds)\n", name, spec.title, spec.rows.size(), spec.seeds);
+    std::cout << fmt::format("{:<20} {} ({}, {}{})\n", name, spec.title, counted(static_cast<int64_t>(spec.rows.size()), "row"),
+                             counted(spec.seeds, "seed"), spec.folds > 0 ? ", " + counted(spec.folds, "fold") : "");
   }
   return 0;
 }
 
+int print_table(const TableWork& work, const Done& done) {
+  const report::TableResult table = report::collect_table(work.spec(), work.plan());
+  const fs::path& folder = work.plan().folder;
+  report::write_table(folder, table);
+  std::cout << report::to_text(table)
+            << fmt::format("{} ({} new) · {}\n", counted(table.runs, "run"), done.runs, (folder / "report.html").string());
+  return table.runs_counted == table.runs ? 0 : 1;
+}
+
+/// For --only: whether what it names is there now.
+int print_chosen(const TableWork& work, const Done& done, const ReproduceOptions& options) {
+  const Missing left = find_missing(work, options);
+  std::cout << fmt::format("{} new, {} missing\n", counted(done.runs, "evaluation"), left.runs.size() + left.scores.size());
+  return left.runs.empty() && left.scores.empty() ? 0 : 1;
+}
+
+void require_allowed(const ReproduceOptions& options) {
+  if (options.jobs < 1) throw_usage_error(fmt::format("--jobs: {} is not allowed; must be >= 1", options.jobs));
+  if (options.seeds < 0) throw_usage_error(fmt::format("--seeds: {} is not allowed; must be >= 0", options.seeds));
+}
+
 int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) {
   if (options.list || options.table.empty()) return list_tables();
-  const report::TableSpec spec = report::read_table_spec(find_table(options.table));
+  require_allowed(options);
+  const report::TableSpec spec = report::read_table_spec(find_table(options.table), options.full);
   const int64_t seeds = options.seeds > 0 ? options.seeds : spec.seeds;
-  const std::vector<report::TableRun> runs = report::plan_runs(spec, seeds, fs::path(options.base) / "tables");
-  Fingerprints fingerprints;
-  for (const report::TableRun& run : runs) {
-    require_same_recipe(spec.rows[run.row], run, options);
-    require_same_data(spec.rows[run.row], run, options, fingerprints);
-  }
-  require_usable_data(spec, runs, options);
+  const TableWork work(spec, report::plan_table(spec, seeds, table_folder(options)), {options.overrides, options.data});
+  require_known_choice(work, options);
+  work.require_matching_runs();
+  work.require_usable_data();
   if (options.dry_run) {
-    print_plan(spec, runs, options, std::cout);
+    const Missing missing = find_missing(work, options);
+    print_plan(work, missing.runs, missing.scores, std::cout);
+    use_device(global.device);
+    use_threads(global.threads);
+    print_estimate(work, missing.runs, options.jobs, global, std::cout);
     return 0;
   }
   use_device(global.device);
   catch_interrupts(kStopsAfterStep);
-  int64_t done_now = 0;
-  if (!run_missing(spec, runs, options, global, done_now)) {
+  const Done done = do_missing(work, seeds, options, global);
+  if (done.is_interrupted) {
     std::cerr << fmt::format("stopped; the same command goes on: {}\n", command_of(options, seeds));
     return 1;
   }
-  const report::TableResult table = report::collect_table(spec, runs);
-  const fs::path folder = fs::path(options.base) / "tables" / spec.name;
-  report::write_table(folder, table);
-  std::cout << report::to_text(table) << fmt::format("{} runs ({} new) · {}\n", runs.size(), done_now, (folder / "report.html").string());
-  return table.runs_counted == table.runs ? 0 : 1;
+  return options.only.empty() ? print_table(work, done) : print_chosen(work, done, options);
 }
 
 }  // namespace
@@ -280,20 +290,28 @@ Command reproduce_command() {
       "what "
       "was cut, and prints mean and spread over seeds, a confidence interval over patients, the difference from the reference row with a "
       "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row. A run that was made "
-      "from another recipe is refused.";
+      "from another recipe is refused. --jobs trains several runs at a time, each in a process of its own that writes to "
+      "<table>/logs; without --threads they share the cores. --dry-run tells the time from finished runs of the table, or else from one "
+      "measured step of each network.";
   command.examples = {{"larmor reproduce --list", "the tables that can be re-run"},
                       {"larmor reproduce lgg-optimizers --data ~/kaggle_3m --dry-run", "what would be run"},
+                      {"larmor reproduce lgg-buda --data ~/kaggle_3m --seeds 1", "the U-Net of the LGG study, patient by patient"},
                       {"larmor reproduce lgg-optimizers --data phantom --runs trial --seeds 1 train.epochs=1 data.split.kind=kfold",
                        "a trial on a phantom, in folders of its own"}};
-  command.sources = "siberian-2: slides 'The Siberian Multimodal Brain Tumor Image Segmentation dataset', table 2";
+  command.sources =
+      "lgg-buda: mateuszbuda/brain-segmentation-pytorch; siberian-2: slides 'The Siberian Multimodal Brain Tumor Image Segmentation "
+      "dataset', table 2";
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<ReproduceOptions>();
     arguments.positional("table", options->table, "name or file of a table", false);
     arguments.positionals("key=value", options->overrides, "overrides for every row");
     arguments.option("--data", options->data, "data folder, also as lgg:FOLDER");
     arguments.option("--seeds", options->seeds, "seeds per row; 0: as the table says");
+    arguments.option("--jobs", options->jobs, "runs trained at a time");
     arguments.option("--runs", options->base, "folder of runs");
-    arguments.flag("--dry-run", options->dry_run, "print the plan and stop");
+    arguments.option("--only", options->only, "run these alone, as --dry-run names them (adam/seed-0, or adam for all of a row); no table");
+    arguments.flag("--full", options->full, "cross all factors of the table instead of changing one at a time");
+    arguments.flag("--dry-run", options->dry_run, "print the plan, an estimate of time and disk, and stop");
     arguments.flag("--list", options->list, "print the tables and stop");
     return [options](const GlobalOptions& global) { return run_reproduce(*options, global); };
   };

@@ -1,5 +1,6 @@
 #include "core/memory.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -39,6 +40,12 @@ void reserve_huge_pages() {
 #endif
 
 int64_t physical_memory() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(sysconf(_SC_PAGESIZE)); }
+
+int64_t peak_memory() {
+  constexpr int64_t kKibibyte = 1024;
+  rusage usage{};
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<int64_t>(usage.ru_maxrss) * kKibibyte : 0;
+}
 
 void keep_memory() {
 #ifdef __GLIBC__

@@ -13,6 +13,9 @@ void keep_memory();
 /// Bytes of memory that this machine has.
 int64_t physical_memory();
 
+/// Bytes of memory that this process has held at most at one time since it began.
+int64_t peak_memory();
+
 /// True for std::bad_alloc and for the errors of LibTorch's allocators (host and CUDA), which only their texts tell apart.
 bool is_out_of_memory(const std::exception& error);
 

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/progress.h"
 #include "imaging/draw.h"
 
 namespace larmor::eval {
@@ -62,8 +63,10 @@ std::string row_of(const Metric& metric) {
   }
   const std::string text = metric.unit.empty() ? label.text : surface_text(metric);
   const std::string one_empty = metric.unit.empty() ? "" : fmt::format("{:>5} with one mask empty", metric.one_empty);
+  std::string cases = label.cases;
+  if (metric.count == 1) cases = cases == "batches" ? "batch" : cases.substr(0, cases.size() - 1);
   return fmt::format("  {:<38}{:>7}   {:<16}{:>6} {:<9}{:>4} missed{}\n", text, rounded(metric.value), interval_of(metric), metric.count,
-                     label.cases, metric.missed, one_empty);
+                     cases, metric.missed, one_empty);
 }
 
 /// What the distances mean; "" where there are none.
@@ -199,10 +202,10 @@ void describe_data(Results& results, const datasets::Source& source, const std::
 }
 
 std::string to_text(const Results& results) {
-  std::string text =
-      fmt::format("data     {}, {} patients, {} slices ({} with lesion), {} side{}{}\n", results.source, results.patients, results.slices,
-                  results.slices_positive, results.split, results.is_phantom ? "   PHANTOM, no real patients" : "",
-                  results.leaks ? "   LEAKING: slices of one patient on both sides" : "");
+  std::string text = fmt::format("data     {}, {}, {} ({} with lesion), {} side{}{}\n", results.source,
+                                 counted(results.patients, "patient"), counted(results.slices, "slice"), results.slices_positive,
+                                 results.split, results.is_phantom ? "   PHANTOM, no real patients" : "",
+                                 results.leaks ? "   LEAKING: slices of one patient on both sides" : "");
   text += fmt::format("scored   at the source's size, threshold {:g}{}{}\n", results.threshold,
                       results.largest_component ? ", largest component" : "",
                       results.weights.size() > 1 ? fmt::format(", ensemble of {}", results.weights.size()) : "");
@@ -303,7 +306,9 @@ void write_overlays(const fs::path& folder, const Evaluation& evaluation, const 
     imaging::Image picture = imaging::to_rgb(source.load(index_of(source, overlay.key)).image);
     imaging::draw_contour(picture, slice.truth, imaging::kTruthColour);
     imaging::draw_contour(picture, slice.prediction, imaging::kPredictionColour);
-    write_file_atomically(folder / overlay.file, imaging::encode_png(picture));
+    const imaging::Image shown =
+        imaging::with_legend(picture, {{imaging::kTruthColour, "truth"}, {imaging::kPredictionColour, "prediction"}});
+    write_file_atomically(folder / overlay.file, imaging::encode_png(shown));
   }
 }
 

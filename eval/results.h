@@ -12,7 +12,7 @@
 //   slices.csv       the same per slice
 //   groups.csv       where patients are grouped: tta, group, metric, unit, patients, missed, value, low, high
 //   overlays/        one PNG each of the best, the median and the worst patient of the first evaluation: their slice with most lesion,
-//                    truth white, prediction orange
+//                    truth white, prediction orange, a legend below
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -17,6 +17,7 @@ constexpr Colour kSheetColour{24, 24, 24};
 constexpr Colour kCaptionColour{230, 230, 230};
 constexpr int64_t kGap = 4;             // pixels between tiles
 constexpr int64_t kCaptionHeight = 16;  // pixels below a tile
+constexpr int kLegendSquare = 8;
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 constexpr double kFontScale = 0.4;
 constexpr double kSmallestFontScale = 0.28;  // below, letters are no longer read
@@ -119,6 +120,22 @@ void draw_contour(Image& rgb, const Image& mask, Colour colour, int thickness) {
   cv::Mat core;
   cv::erode(inside, core, cross, {-1, -1}, thickness, cv::BORDER_CONSTANT, cv::Scalar(0));
   matrix_of(rgb).setTo(scalar_of(colour), inside & ~core);
+}
+
+Image with_legend(const Image& rgb, const std::vector<LegendLine>& lines) {
+  LARMOR_ASSERT(rgb.type == PixelType::u8 && rgb.channels == 3 && !lines.empty());
+  Image result = Image::make({rgb.width(), rgb.height() + kCaptionHeight, 1}, 3, PixelType::u8);
+  cv::Mat canvas = matrix_of(result);
+  canvas.setTo(scalar_of(kSheetColour));
+  matrix_of(rgb).copyTo(canvas(cv::Rect(0, 0, static_cast<int>(rgb.width()), static_cast<int>(rgb.height()))));
+  const int64_t step = rgb.width() / static_cast<int64_t>(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const int64_t x = static_cast<int64_t>(i) * step + kGap;
+    const cv::Rect square(static_cast<int>(x), static_cast<int>(rgb.height() + kGap), kLegendSquare, kLegendSquare);
+    cv::rectangle(canvas, square, scalar_of(lines[i].colour), cv::FILLED);
+    draw_caption(canvas, lines[i].text, x + kLegendSquare + kGap, rgb.height(), step - kLegendSquare - 2 * kGap);
+  }
+  return result;
 }
 
 Image contact_sheet(const std::vector<Image>& tiles, const std::vector<std::string>& captions, int64_t columns) {

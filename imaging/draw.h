@@ -19,6 +19,12 @@ Image to_rgb(const Image& image);
 /// Draws the outline of a 2-D u8 mask (non-zero = inside) on an RGB image of the same size: the `thickness` outermost layers of
 /// inside pixels, so nothing outside of the mask is ever covered.
 void draw_contour(Image& rgb, const Image& mask, Colour colour, int thickness = 1);
+struct LegendLine {
+  Colour colour;
+  std::string text;
+};
+/// The picture with a strip below that names the colours, side by side; it grows in height alone.
+Image with_legend(const Image& rgb, const std::vector<LegendLine>& lines);
 /// Tiles RGB images of one size (at least one) into rows of `columns`, with a caption under each (`captions` may be empty).
 /// A caption is shrunk, then cut to the tile; letters outside of ASCII become "?".
 Image contact_sheet(const std::vector<Image>& tiles, const std::vector<std::string>& captions, int64_t columns);

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/progress.h"
 
 namespace larmor::report {
 
@@ -60,8 +61,8 @@ const Json& list_of(const Json& json, const char* key) {
 std::string side_of(const Json& data, const char* key) {
   const Json& side = member(data, key);
   if (!side.is_object()) return "";
-  return fmt::format("{} patients, {} slices ({} with label)", integer_of(side, "patients"), integer_of(side, "slices"),
-                     integer_of(side, "positive_slices"));
+  return fmt::format("{}, {} ({} with label)", counted(integer_of(side, "patients"), "patient"),
+                     counted(integer_of(side, "slices"), "slice"), integer_of(side, "positive_slices"));
 }
 
 std::string versions_of(const Json& versions) {
@@ -104,6 +105,7 @@ void add_end(const Json& event, bool is_finished, EndRecord& end) {
   end.best_epoch = integer_of(event, "best_epoch");
   end.best_value = number_of(event, "best_value");
   end.sessions += 1;
+  end.process_peak_memory = std::max(end.process_peak_memory, integer_of(event, "process_peak_memory"));
   if (std::isfinite(seconds)) end.wall_seconds += seconds;
   if (std::isfinite(seconds * share)) end.wait_seconds += seconds * share;
 }
@@ -250,6 +252,22 @@ RunFiles read_run(const fs::path& folder) {
   read_metrics(folder / "metrics.csv", run);
   read_evaluation(folder / "evaluation.json", run);
   run.has_outdated_evaluation = run.evaluation && is_outdated(*run.evaluation, folder / "checkpoints/best.safetensors");
+  if (run.has_outdated_evaluation) {
+    run.evaluation.reset();
+  } else if (fs::exists(folder / "cases.csv")) {
+    run.cases = read_csv(folder / "cases.csv");
+  }
+  return run;
+}
+
+RunFiles read_evaluation_of(const fs::path& folder, const std::vector<fs::path>& weights) {
+  RunFiles run;
+  run.root = folder;
+  read_evaluation(folder / "evaluation.json", run);
+  if (!run.evaluation) return run;
+  std::vector<std::string> wanted;
+  for (const fs::path& file : weights) wanted.push_back(fs::exists(file) ? checksum_of_file(file) : "");
+  run.has_outdated_evaluation = run.evaluation->checksums != wanted;
   if (run.has_outdated_evaluation) {
     run.evaluation.reset();
   } else if (fs::exists(folder / "cases.csv")) {

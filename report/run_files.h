@@ -42,6 +42,7 @@ struct EndRecord {
   bool stopped_early = false;
   int64_t best_epoch = 0, sessions = 0;
   double best_value = 0, wall_seconds = 0, wait_seconds = 0;
+  int64_t process_peak_memory = 0;  ///< bytes, of the largest session's process; 0: not told
 };
 
 struct MetricRecord {
@@ -97,6 +98,9 @@ struct RunFiles {
 
 /// Error (data): not a folder, neither recipe nor log in it, a damaged file.
 RunFiles read_run(const std::filesystem::path& folder);
+
+/// Only what an evaluation has left in a folder: evaluation.json and cases.csv, where they score just these `weights` as they are now.
+RunFiles read_evaluation_of(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& weights);
 
 /// A number as written in a CSV cell; "" is NaN. Error (data) with `place` otherwise.
 double parse_number(const std::string& text, const std::string& place);

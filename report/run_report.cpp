@@ -185,11 +185,11 @@ class RunReport {
     const EvaluationFile& file = *run_.evaluation;
     const std::string chosen = file.split == "validation" ? " The weights were chosen on these same patients, so the number flatters." : "";
     add(Headline{with_interval(*metric),
-                 fmt::format("Dice, mean over {} {} patients{}; {} missed; threshold {:g}{}; test-time "
+                 fmt::format("Dice, mean over {} {} patient{}{}; {} missed; threshold {:g}{}; test-time "
                              "augmentation: {}.{}{}",
-                             metric->count, file.split, has_interval(*metric) ? " with 95 % bootstrap interval over patients" : "",
-                             metric->missed, file.threshold, file.largest_component ? ", largest component" : "", file.evaluations[0].tta,
-                             chosen, data_mark(run_))});
+                             metric->count, file.split, metric->count == 1 ? "" : "s",
+                             has_interval(*metric) ? " with 95 % bootstrap interval over patients" : "", metric->missed, file.threshold,
+                             file.largest_component ? ", largest component" : "", file.evaluations[0].tta, chosen, data_mark(run_))});
   }
 
   // ---- learning curves ----
@@ -277,8 +277,8 @@ class RunReport {
       return;
     }
     const EvaluationFile& file = *run_.evaluation;
-    Table table{fmt::format("Value [95 % bootstrap interval over patients]; {} side: {} patients, {} slices, {} with lesion.{}", file.split,
-                            file.patients, file.slices, file.slices_positive, data_mark(run_)),
+    Table table{fmt::format("Value [95 % bootstrap interval over patients]; {} side: {}, {}, {} with lesion.{}", file.split,
+                            counted(file.patients, "patient"), counted(file.slices, "slice"), file.slices_positive, data_mark(run_)),
                 {{"metric"}, {"rule"}, {"cases", true}, {"missed", true}},
                 {},
                 ""};
@@ -526,14 +526,16 @@ class RunReport {
     }
     add(std::move(facts));
     if (!run_.start || run_.start->command.empty()) return;
-    add(Paragraph{"To repeat it, typed where it was started (`--overwrite` or another `--run-dir` when the run is still there):"});
+    add(Paragraph{"To repeat it, typed where it was started, with `--overwrite` or another `--run-dir` as long as the run is there:"});
     std::string augmentations;
     if (run_.evaluation) {
       for (const EvaluationRecord& evaluation : run_.evaluation->evaluations) {
         augmentations += (augmentations.empty() ? " --tta " : ",") + evaluation.tta;
       }
     }
-    add(Code{run_.start->command + "\nlarmor eval " + run_.root.string() + augmentations});
+    const bool names_folder = run_.start->command.find("--run-dir") != std::string::npos;
+    const std::string folder = names_folder ? "" : " --run-dir " + run_.root.string();
+    add(Code{run_.start->command + folder + "\nlarmor eval " + run_.root.string() + augmentations});
   }
 
   const RunFiles& run_;

@@ -9,7 +9,6 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/options.h"
 #include "report/run_files.h"
 
 namespace larmor::report {
@@ -19,128 +18,54 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-/// Metrics that are means over patients, and the column of cases.csv that they are the mean of.
-const std::map<std::string, std::string> kPatientColumns = {
-    {"dice_patients", "dice"}, {"iou_patients", "iou"}, {"sensitivity_patients", "sensitivity"}, {"precision_patients", "precision"}};
-
-// ---- the description ----
-
-OptionTable options_of(TableRow& row) {
-  OptionTable table;
-  table.add("name", row.name, "of the row");
-  table.add("recipe", row.recipe, "recipe file; empty: the table's");
-  table.add("overrides", row.overrides, "as on the command line: [optim.name=adam]");
-  table.add("published", row.published, "printed values by column");
-  return table;
-}
-
-/// The file's keys; `recipe` and `rows` are finished by the caller.
-OptionTable options_of(TableSpec& spec, std::string& recipe, ConfigNode& rows) {
-  std::vector<std::string> metrics;
-  metrics.reserve(kPatientColumns.size());
-  for (const auto& [metric, column] : kPatientColumns) metrics.push_back(metric);
-  OptionTable published;
-  published.add("source", spec.published_source, "paper and table");
-  published.add("data", spec.published_data, "data set of the paper");
-  published.add("convention", spec.published_convention, "how the paper's metric is defined");
-  published.add("same_data", spec.published_same_data, "ours and the paper's data are the same");
-  published.add("columns", spec.published_columns, "order of the published columns");
-  OptionTable table;
-  table.add("title", spec.title, "headline of the table");
-  table.add("recipe", recipe, "recipe file of rows that name none, relative to this file");
-  table.add("reference", spec.reference, "row that the others are compared with");
-  table.add("metric", spec.metric, "what is compared", metrics);
-  table.add("tta", spec.tta, "evaluation that is read: test-time augmentation");
-  table.add("seeds", spec.seeds, "runs per row", at_least(1));
-  table.add("reach", spec.reach, "validation value that epochs are counted to");
-  table.add("levels", spec.levels, "validation values that the report counts epochs and seconds to");
-  table.add_table("published", std::move(published), "where the published values come from");
-  table.add_node("rows", rows, "list of rows");
-  return table;
-}
 
 std::vector<std::string> names_of(const std::vector<TableRow>& rows) {
   std::vector<std::string> names;
+  names.reserve(rows.size());
   for (const TableRow& row : rows) names.push_back(row.name);
   return names;
 }
 
-std::string resolved(const std::string& recipe, const fs::path& table_file) {
-  return recipe.empty() ? "" : (table_file.parent_path() / recipe).lexically_normal().generic_string();
-}
-
-void check_row(const TableSpec& spec, const TableRow& row, const Place& place, const std::string& key, Problems& problems) {
-  const std::vector<std::string> before = names_of(spec.rows);
-  if (row.name.empty()) problems.add(place, key + "name", "missing; every row needs one");
-  if (std::find(before.begin(), before.end(), row.name) != before.end()) {
-    problems.add(place, key + "name", fmt::format("{} stands twice", in_quotes(row.name)));
-  }
-  if (row.recipe.empty()) problems.add(place, key + "recipe", "missing; name it here or once for the table");
-  for (const auto& [column, value] : row.published) {
-    const auto& columns = spec.published_columns;
-    if (std::find(columns.begin(), columns.end(), column) != columns.end()) continue;
-    problems.add(place, fmt::format("{}published.{}", key, column), fmt::format("not in published.columns: {}", fmt::join(columns, ", ")));
-  }
-}
-
-void read_rows(const ConfigNode& rows, const std::string& recipe, const fs::path& file, TableSpec& spec, Problems& problems) {
-  if (!rows.is_sequence() || rows.items.empty()) {
-    problems.add(rows.place.file.empty() ? Place{file.string(), 0} : rows.place, "rows", "must be a list of at least one row");
-    return;
-  }
-  for (size_t i = 0; i < rows.items.size(); ++i) {
-    const std::string key = fmt::format("rows.{}.", i + 1);
-    TableRow row;
-    options_of(row).read(rows.items[i], problems, key);
-    row.recipe = resolved(row.recipe.empty() ? recipe : row.recipe, file);
-    check_row(spec, row, rows.items[i].place, key, problems);
-    spec.rows.push_back(std::move(row));
-  }
-}
-
-void check_reference(const ConfigNode& tree, TableSpec& spec, Problems& problems) {
-  const std::vector<std::string> names = names_of(spec.rows);
-  if (spec.reference.empty() && !names.empty()) spec.reference = names.front();
-  if (names.empty() || std::find(names.begin(), names.end(), spec.reference) != names.end()) return;
-  const ConfigNode* node = tree.find("reference");
-  problems.add(node ? node->place : tree.place, "reference", unknown_name_message("row", spec.reference, names, ""));
-}
-
 // ---- the runs ----
 
-/// "SE-ResNeXt 50" → "se-resnext-50": a folder name.
-std::string folder_name(const std::string& name) {
-  std::string folder;
-  for (const char c : name) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    const bool is_upper = c >= 'A' && c <= 'Z';
-    if (is_plain || is_upper) {
-      folder += is_upper ? static_cast<char>(c - 'A' + 'a') : c;
-    } else if (!folder.empty() && folder.back() != '-') {
-      folder += '-';
-    }
-  }
-  while (!folder.empty() && (folder.back() == '-' || folder.back() == '.')) folder.pop_back();
-  return folder.empty() || folder.front() == '.' ? "row-" + folder : folder;
-}
-
-/// One run as the table needs it.
-struct CountedRun {
+/// What has been evaluated once: of one run, or of an ensemble.
+struct CountedScore {
   double value = kNone;
   std::map<std::string, double> patients;
   int64_t missed = 0, cases = 0;
-  RunCurve curve;
-  RunFiles files;
+  RunFiles files;  ///< the evaluation's
+};
+
+/// One seed of a row on one side: all its evaluations, which is one, or one per fold.
+struct CountedSeed {
+  double value = kNone;
+  std::map<std::string, double> patients;
+  int64_t missed = 0, cases = 0;
+  std::vector<RunCurve> curves;  ///< of each run; of rows with runs of their own
+  std::vector<double> epoch_seconds, patient_seconds, memory_mib;
+  std::vector<RunFiles> files;
+};
+
+/// Every run is read once, however many evaluations use it.
+class RunCache {
+ public:
+  const RunFiles& of(const fs::path& folder) {
+    const auto known = known_.find(folder);
+    return known != known_.end() ? known->second : known_[folder] = read_run(folder);
+  }
+
+ private:
+  std::map<fs::path, RunFiles> known_;
 };
 
 /// Each patient's value, the mean over its classes; patients without a value are left out.
-std::map<std::string, double> patients_of(const RunFiles& files, const TableSpec& spec) {
+std::map<std::string, double> patients_of(const RunFiles& files, const TableSpec& spec, const std::string& tta_name) {
   const CsvTable& cases = files.cases;
-  const std::string& column = kPatientColumns.at(spec.metric);
+  const std::string& column = patient_columns().at(spec.metric);
   const size_t tta = cases.column("tta"), patient = cases.column("patient"), value = cases.column(column);
   std::map<std::string, std::pair<double, int64_t>> sums;
   for (const auto& row : cases.rows) {
-    if (row[tta] != spec.tta) continue;
+    if (row[tta] != tta_name) continue;
     const double number = parse_number(row[value], (files.root / "cases.csv").string() + ": " + column);
     if (!std::isfinite(number)) continue;
     sums[row[patient]].first += number;
@@ -152,63 +77,146 @@ std::map<std::string, double> patients_of(const RunFiles& files, const TableSpec
 }
 
 /// Why a run cannot be counted, "" when it can.
-std::string obstacle(const RunFiles& files, const TableSpec& spec) {
-  if (!files.end || !files.end->is_finished) {
-    return fmt::format("unfinished after epoch {}", files.epochs.empty() ? 0 : files.epochs.back().epoch);
-  }
+std::string obstacle(const RunFiles& run) {
+  if (run.end && run.end->is_finished) return "";
+  return fmt::format("unfinished after epoch {}", run.epochs.empty() ? 0 : run.epochs.back().epoch);
+}
+
+/// Why an evaluation cannot be counted.
+std::string obstacle(const RunFiles& files, const TableSpec& spec, const std::string& tta) {
   if (!files.evaluation) return "not evaluated";
-  const EvaluationRecord* evaluation = files.evaluation->find(spec.tta);
-  if (evaluation == nullptr) return fmt::format("no evaluation with tta {}", spec.tta);
+  const EvaluationRecord* evaluation = files.evaluation->find(tta);
+  if (evaluation == nullptr) return fmt::format("no evaluation with tta {}", tta);
   const MetricRecord* metric = evaluation->find(spec.metric);
   if (metric == nullptr || !std::isfinite(metric->value)) return fmt::format("no value of {}", spec.metric);
   if (files.cases.header.empty()) return "cases.csv is missing";
   return "";
 }
 
-CountedRun count_run(RunFiles files, const TableSpec& spec) {
-  const MetricRecord& metric = *files.evaluation->find(spec.tta)->find(spec.metric);
-  CountedRun run;
-  run.value = metric.value;
-  run.missed = metric.missed;
-  run.cases = metric.count;
-  run.patients = patients_of(files, spec);
-  double seconds = 0;
-  for (const EpochRecord& epoch : files.epochs) {
-    seconds += epoch.seconds;
-    const auto value = epoch.metrics.find(spec.metric);
-    if (value != epoch.metrics.end() && std::isfinite(value->second)) run.curve.push_back({epoch.epoch, seconds, value->second});
-  }
-  run.files = std::move(files);
-  return run;
-}
+/// Reads what is there of a table.
+class Collector {
+ public:
+  Collector(const TableSpec& spec, const TablePlan& plan) : spec_(spec), plan_(plan) {}
 
-/// The run, or the reason why it is not counted in `problems`.
-std::optional<CountedRun> load_run(const TableRun& planned, const TableSpec& spec, std::vector<std::string>& problems) {
-  const std::string seed = fmt::format("seed {}: ", planned.seed);
-  if (!fs::exists(planned.folder)) {
-    problems.push_back(seed + "not run");
-    return {};
+  /// The seed, or the reasons why it is not counted in `problems`.
+  std::optional<CountedSeed> load(size_t row, int64_t seed, const std::string& side, std::vector<std::string>& problems) {
+    std::vector<CountedScore> scores;
+    std::vector<std::string> reasons;
+    for (const TableScore& score : plan_.scores) {
+      if (score.row != row || score.seed != seed || score.side != side) continue;
+      ++evaluations;
+      const std::string place = place_of(score);
+      try {
+        std::string reason = why_not(score);
+        if (reason.empty()) reason = add(score, scores);
+        if (!reason.empty()) reasons.push_back(place + reason);
+      } catch (const Error& error) {
+        reasons.push_back(place + error.what());
+      }
+    }
+    counted += static_cast<int64_t>(scores.size());
+    problems.insert(problems.end(), reasons.begin(), reasons.end());
+    if (!reasons.empty() || scores.empty()) return {};
+    return combine(row, seed, std::move(scores));
   }
-  try {
-    RunFiles files = read_run(planned.folder);
-    const std::string reason = obstacle(files, spec);
-    if (reason.empty()) return count_run(std::move(files), spec);
-    problems.push_back(seed + reason);
-  } catch (const Error& error) {
-    problems.push_back(seed + error.what());
+
+  int64_t evaluations = 0, counted = 0;
+
+ private:
+  std::string place_of(const TableScore& score) const {
+    std::string place = fmt::format("seed {}", score.seed);
+    const int64_t fold = plan_.runs[score.runs.front()].fold;
+    if (fold >= 0 && !spec_.rows[score.row].ensemble) place += fmt::format(", fold {}", fold);
+    if (score.side != spec_.sides.front()) place += fmt::format(", {} side", score.side);
+    return place + ": ";
   }
-  return {};
-}
+
+  /// Looks at the runs that an evaluation stands on.
+  std::string why_not(const TableScore& score) {
+    for (const size_t i : score.runs) {
+      const TableRun& run = plan_.runs[i];
+      const std::string which = score.runs.size() > 1 ? fmt::format("fold {}: ", run.fold) : "";
+      if (!fs::exists(run.folder)) return which + "not run";
+      const std::string reason = obstacle(runs_.of(run.folder));
+      if (!reason.empty()) return which + reason;
+    }
+    return "";
+  }
+
+  std::string add(const TableScore& score, std::vector<CountedScore>& scores) {
+    const std::string& tta = spec_.tta_of(spec_.rows[score.row]);
+    RunFiles files = plan_.is_in_run(score) ? runs_.of(score.folder) : read_evaluation_of(score.folder, plan_.weights_of(score));
+    std::string reason = obstacle(files, spec_, tta);
+    if (!reason.empty()) return reason;
+    const MetricRecord& metric = *files.evaluation->find(tta)->find(spec_.metric);
+    std::map<std::string, double> patients = patients_of(files, spec_, tta);
+    scores.push_back({metric.value, std::move(patients), metric.missed, metric.count, std::move(files)});
+    return "";
+  }
+
+  CountedSeed combine(size_t row, int64_t seed, std::vector<CountedScore> scores) {
+    CountedSeed result;
+    std::map<std::string, std::pair<double, int64_t>> sums;
+    for (CountedScore& score : scores) {
+      for (const auto& [patient, value] : score.patients) {
+        sums[patient].first += value;
+        sums[patient].second += 1;
+      }
+      const EvaluationRecord* evaluation = score.files.evaluation->find(spec_.tta_of(spec_.rows[row]));
+      result.patient_seconds.push_back(evaluation->seconds / static_cast<double>(std::max<int64_t>(1, score.files.evaluation->patients)));
+      result.missed += score.missed;
+      result.cases += score.cases;
+      result.files.push_back(std::move(score.files));
+    }
+    double total = 0;
+    for (const auto& [patient, sum] : sums) total += result.patients[patient] = sum.first / static_cast<double>(sum.second);
+    result.value = scores.size() == 1 ? scores[0].value : total / static_cast<double>(sums.size());
+    result.curves = curves_of(row, seed);
+    add_costs(row, seed, result);
+    return result;
+  }
+
+  void add_costs(size_t row, int64_t seed, CountedSeed& result) {
+    constexpr double kMebibyte = 1 << 20;
+    for (const TableRun& run : plan_.runs) {
+      if (run.row != row || run.seed != seed) continue;
+      const RunFiles& files = runs_.of(run.folder);
+      for (const EpochRecord& epoch : files.epochs) result.epoch_seconds.push_back(epoch.seconds);
+      if (files.end && files.end->process_peak_memory > 0) {
+        result.memory_mib.push_back(static_cast<double>(files.end->process_peak_memory) / kMebibyte);
+      }
+    }
+  }
+
+  std::vector<RunCurve> curves_of(size_t row, int64_t seed) {
+    std::vector<RunCurve> curves;
+    for (const TableRun& run : plan_.runs) {
+      if (run.row != row || run.seed != seed) continue;
+      curves.emplace_back();
+      double seconds = 0;
+      for (const EpochRecord& epoch : runs_.of(run.folder).epochs) {
+        seconds += epoch.seconds;
+        const auto value = epoch.metrics.find(spec_.metric);
+        if (value != epoch.metrics.end() && std::isfinite(value->second)) curves.back().push_back({epoch.epoch, seconds, value->second});
+      }
+    }
+    return curves;
+  }
+
+  const TableSpec& spec_;
+  const TablePlan& plan_;
+  RunCache runs_;
+};
 
 // ---- statistics ----
 
 /// Means over seeds of the patients that every counted run has.
-std::map<std::string, double> mean_patients(const std::vector<CountedRun>& runs) {
+std::map<std::string, double> mean_patients(const std::vector<CountedSeed>& runs) {
   std::map<std::string, double> means;
   if (runs.empty()) return means;
   for (const auto& [patient, first] : runs[0].patients) {
     double sum = 0;
-    const bool is_common = std::all_of(runs.begin(), runs.end(), [&sum, &patient = patient](const CountedRun& run) {
+    const bool is_common = std::all_of(runs.begin(), runs.end(), [&sum, &patient = patient](const CountedSeed& run) {
       const auto found = run.patients.find(patient);
       if (found != run.patients.end()) sum += found->second;
       return found != run.patients.end();
@@ -218,14 +226,27 @@ std::map<std::string, double> mean_patients(const std::vector<CountedRun>& runs)
   return means;
 }
 
-RowResult summarise(const std::vector<CountedRun>& runs, const TableSpec& spec) {
+void add_costs(const std::vector<CountedSeed>& runs, RowResult& row) {
+  std::vector<double> epochs, patients;
+  row.memory_mib = kNone;
+  for (const CountedSeed& run : runs) {
+    epochs.insert(epochs.end(), run.epoch_seconds.begin(), run.epoch_seconds.end());
+    patients.insert(patients.end(), run.patient_seconds.begin(), run.patient_seconds.end());
+    for (const double memory : run.memory_mib) row.memory_mib = std::isnan(row.memory_mib) ? memory : std::max(row.memory_mib, memory);
+  }
+  row.epoch_seconds = eval::mean(epochs);
+  row.patient_seconds = eval::mean(patients);
+}
+
+RowResult summarise(const std::vector<CountedSeed>& runs, const TableSpec& spec) {
   RowResult row;
-  for (const CountedRun& run : runs) {
+  for (const CountedSeed& run : runs) {
     row.seeds.push_back(run.value);
     row.missed += run.missed;
     row.missed_of += run.cases;
-    row.curves.push_back(run.curve);
+    row.curves.insert(row.curves.end(), run.curves.begin(), run.curves.end());
   }
+  add_costs(runs, row);
   row.mean = eval::mean(row.seeds);
   row.sd = eval::standard_deviation(row.seeds);
   row.patients = mean_patients(runs);
@@ -237,6 +258,17 @@ RowResult summarise(const std::vector<CountedRun>& runs, const TableSpec& spec) 
   row.reached = reach.runs;
   row.never = reach.never;
   return row;
+}
+
+SideResult other_side(Collector& collector, size_t row, const std::set<int64_t>& seeds, const std::string& side,
+                      std::vector<std::string>& problems) {
+  SideResult result{side, {}, kNone, kNone};
+  for (const int64_t seed : seeds) {
+    if (const std::optional<CountedSeed> loaded = collector.load(row, seed, side, problems)) result.seeds.push_back(loaded->value);
+  }
+  result.mean = eval::mean(result.seeds);
+  result.sd = eval::standard_deviation(result.seeds);
+  return result;
 }
 
 std::optional<Comparison> compare(const RowResult& row, const RowResult& reference) {
@@ -271,18 +303,20 @@ void add_comparisons(TableResult& table) {
 std::string joined(const std::set<std::string>& names) { return fmt::format("{}", fmt::join(names, " and ")); }
 
 /// What the runs were made from, and a note where they do not fit together.
-void describe_data(const std::vector<std::vector<CountedRun>>& runs, TableResult& table) {
+void describe_data(const std::vector<std::vector<CountedSeed>>& runs, TableResult& table) {
   std::set<std::string> sources, splits, fingerprints, patients;
   std::set<double> thresholds;
   for (const auto& row : runs) {
-    for (const CountedRun& run : row) {
-      sources.insert(run.files.source());
-      splits.insert(run.files.evaluation->split);
-      fingerprints.insert(run.files.fingerprint());
-      thresholds.insert(run.files.evaluation->threshold);
-      table.is_phantom = table.is_phantom || run.files.is_phantom();
-      table.leaks = table.leaks || run.files.leaks();
+    for (const CountedSeed& run : row) {
       for (const auto& [patient, value] : run.patients) patients.insert(patient);
+      for (const RunFiles& files : run.files) {
+        sources.insert(files.source());
+        splits.insert(files.evaluation->split);
+        fingerprints.insert(files.fingerprint());
+        thresholds.insert(files.evaluation->threshold);
+        table.is_phantom = table.is_phantom || files.is_phantom();
+        table.leaks = table.leaks || files.leaks();
+      }
     }
   }
   table.source = joined(sources);
@@ -313,44 +347,25 @@ void add_p_note(TableResult& table) {
 
 }  // namespace
 
-TableSpec read_table_spec(const fs::path& file) {
-  const ConfigNode tree = read_yaml(file);
-  TableSpec spec;
-  spec.name = file.stem().string();
-  spec.title = spec.name;
-  std::string recipe;
-  ConfigNode rows;
-  Problems problems;
-  options_of(spec, recipe, rows).read(tree, problems);
-  read_rows(rows, recipe, file, spec, problems);
-  check_reference(tree, spec, problems);
-  problems.throw_if_any();
-  return spec;
-}
-
-std::vector<TableRun> plan_runs(const TableSpec& spec, int64_t seeds, const fs::path& base) {
-  std::vector<TableRun> runs;
-  for (size_t row = 0; row < spec.rows.size(); ++row) {
-    const fs::path folder = base / folder_name(spec.name) / folder_name(spec.rows[row].name);
-    for (int64_t seed = 0; seed < seeds; ++seed) runs.push_back({row, seed, folder / fmt::format("seed-{}", seed)});
-  }
-  return runs;
-}
-
-TableResult collect_table(const TableSpec& spec, const std::vector<TableRun>& runs) {
+TableResult collect_table(const TableSpec& spec, const TablePlan& plan) {
   TableResult table;
   table.spec = spec;
-  table.runs = static_cast<int64_t>(runs.size());
-  std::vector<std::vector<CountedRun>> counted(spec.rows.size());
-  std::vector<std::vector<std::string>> problems(spec.rows.size());
-  for (const TableRun& run : runs) {
-    if (std::optional<CountedRun> loaded = load_run(run, spec, problems[run.row])) counted[run.row].push_back(std::move(*loaded));
-  }
+  Collector collector(spec, plan);
+  std::set<int64_t> seeds;
+  for (const TableScore& score : plan.scores) seeds.insert(score.seed);
+  std::vector<std::vector<CountedSeed>> counted(spec.rows.size());
   for (size_t i = 0; i < spec.rows.size(); ++i) {
+    std::vector<std::string> problems;
+    for (const int64_t seed : seeds) {
+      if (std::optional<CountedSeed> loaded = collector.load(i, seed, spec.sides.front(), problems))
+        counted[i].push_back(std::move(*loaded));
+    }
     table.rows.push_back(summarise(counted[i], spec));
-    table.rows.back().problems = std::move(problems[i]);
-    table.runs_counted += static_cast<int64_t>(counted[i].size());
+    for (size_t k = 1; k < spec.sides.size(); ++k) table.rows[i].others.push_back(other_side(collector, i, seeds, spec.sides[k], problems));
+    table.rows[i].problems = std::move(problems);
   }
+  table.runs = collector.evaluations;
+  table.runs_counted = collector.counted;
   describe_data(counted, table);
   add_comparisons(table);
   add_p_note(table);

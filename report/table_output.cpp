@@ -9,28 +9,18 @@
 #include "core/files.h"
 #include "report/plot.h"
 #include "report/run_files.h"
+#include "report/table_numbers.h"
+#include "report/table_patients.h"
 
 namespace larmor::report {
 
 namespace {
 
-constexpr const char* kMinus = "−";
-constexpr const char* kNothing = "–";
-
-/// ".774", "1.000", "−.003": as papers print numbers below 1.
-std::string short_number(double value, int digits = 3) {
-  if (!std::isfinite(value)) return kNothing;
-  std::string text = fmt::format("{:.{}f}", std::abs(value), digits);
-  const bool is_zero = text.find_first_not_of("0.") == std::string::npos;
-  if (text.starts_with("0.")) text.erase(0, 1);
-  return value < 0 && !is_zero ? kMinus + text : text;
-}
-
 std::string signed_number(double value) { return value > 0 ? "+" + short_number(value) : short_number(value); }
 
-std::string mean_and_sd(const RowResult& row) {
-  if (row.seeds.empty()) return kNothing;
-  return row.seeds.size() < 2 ? short_number(row.mean) : short_number(row.mean) + " ± " + short_number(row.sd);
+std::string mean_and_sd(const std::vector<double>& seeds, double mean, double sd) {
+  if (seeds.empty()) return kNothing;
+  return seeds.size() < 2 ? short_number(mean) : short_number(mean) + " ± " + short_number(sd);
 }
 
 std::string interval_of(const RowResult& row) {
@@ -55,15 +45,25 @@ std::string metric_label(const std::string& metric) {
   return metric == "dice_patients" ? "Dice" : metric == "iou_patients" ? "IoU" : metric.substr(0, metric.find('_'));
 }
 
+std::string rounded(double value, int digits) { return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : kNothing; }
+
 /// The columns of the table for people.
 std::vector<Column> columns_of(const TableResult& table) {
   std::vector<Column> columns{{"row"}};
   for (const std::string& name : table.spec.published_columns) columns.push_back({name, true});
-  columns.push_back({metric_label(table.spec.metric) + " mean ± SD"});
+  const std::string label = metric_label(table.spec.metric) + " mean ± SD";
+  if (table.spec.sides.size() == 1) {
+    columns.push_back({label});
+  } else {
+    for (const std::string& side : table.spec.sides) columns.push_back({side + " " + label});
+  }
   columns.push_back({"95 % CI"});
   columns.push_back({"vs " + table.spec.reference + " (Holm)"});
   columns.push_back({"epochs to " + short_number(table.spec.reach, 2), true});
   columns.push_back({"missed", true});
+  if (table.spec.costs) {
+    for (const char* name : {"s per epoch", "s per patient", "MiB"}) columns.push_back({name, true});
+  }
   return columns;
 }
 
@@ -75,25 +75,47 @@ std::vector<std::string> cells_of(const TableResult& table, size_t index) {
     const auto found = spec.published.find(column);
     cells.push_back(found == spec.published.end() ? kNothing : short_number(found->second));
   }
-  for (const std::string& text : {mean_and_sd(row), interval_of(row), comparison_of(row), epochs_of(row), missed_of(row)})
-    cells.push_back(text);
+  cells.push_back(mean_and_sd(row.seeds, row.mean, row.sd));
+  for (const SideResult& other : row.others) cells.push_back(mean_and_sd(other.seeds, other.mean, other.sd));
+  for (const std::string& text : {interval_of(row), comparison_of(row), epochs_of(row), missed_of(row)}) cells.push_back(text);
+  if (table.spec.costs) {
+    for (const std::string& text : {rounded(row.epoch_seconds, 1), rounded(row.patient_seconds, 2), rounded(row.memory_mib, 0)})
+      cells.push_back(text);
+  }
   return cells;
+}
+
+/// How our data stand to the paper's; "" where nothing was published or they are the same.
+std::string relation_to_published(const TableResult& table) {
+  const TableSpec& spec = table.spec;
+  if (spec.published_columns.empty()) return "";
+  if (!spec.published_same_data) return ", NOT the data of the published values";
+  const bool has_list = has_published_patients(spec);
+  const int64_t common = has_list ? published_patients_here(table) : table.patients;
+  const int64_t all = has_list ? static_cast<int64_t>(spec.published_patients.size()) : spec.published_subjects;
+  return all == 0 || common == all ? "" : fmt::format(", NOT all data of the published values: {} of its {} patients", common, all);
 }
 
 std::string data_line(const TableResult& table) {
   if (table.runs_counted == 0) return "data: none yet";
-  const bool is_other_data = !table.spec.published_columns.empty() && !table.spec.published_same_data;
-  return fmt::format("data: {}, {} side, {} patients{}{}{}", table.source, table.split, table.patients,
-                     is_other_data ? ", NOT the data of the published values" : "",
-                     table.is_phantom ? ", PHANTOM: synthetic, no patients" : "",
+  return fmt::format("data: {}, {} side, {} patient{}{}{}{}", table.source, table.split, table.patients, table.patients == 1 ? "" : "s",
+                     relation_to_published(table), table.is_phantom ? ", PHANTOM: synthetic, no patients" : "",
                      table.leaks ? ", LEAKING SPLIT: slices of one patient on both sides" : "");
 }
 
 std::string convention_line(const TableResult& table) {
+  const TableSpec& spec = table.spec;
   const std::string threshold = std::isfinite(table.threshold) ? ", threshold " + short_number(table.threshold, 1) : "";
+  const bool has_own_tta = std::any_of(spec.rows.begin(), spec.rows.end(), [](const TableRow& row) { return !row.tta.empty(); });
   return fmt::format(
-      "{}: per patient, pooled over its slices{}, tta {}. SD over seeds, CI over patients (bootstrap), p from the paired Wilcoxon test.",
-      metric_label(table.spec.metric), threshold, table.spec.tta);
+      "{}: per patient, pooled over its slices{}, tta {}{}. SD over seeds, CI over patients (bootstrap), p from the paired Wilcoxon test.",
+      metric_label(spec.metric), threshold, spec.tta, has_own_tta ? " where the row names none" : "");
+}
+
+/// Where the numbers are better than they would be on patients that decided nothing.
+std::string selection_line(const TableResult& table) {
+  if (table.split != "validation") return "";
+  return "Model-selected: the best epoch was chosen by these patients' own values.";
 }
 
 std::string published_line(const TableSpec& spec) {
@@ -105,16 +127,25 @@ std::string published_line(const TableSpec& spec) {
   return line + ".";
 }
 
+/// True where a run may be evaluated more than once.
+bool is_shared(const TableSpec& spec) {
+  return spec.sides.size() > 1 || std::any_of(spec.rows.begin(), spec.rows.end(), [](const TableRow& row) { return !row.runs.empty(); });
+}
+
 /// Everything below the table, one line each.
 std::vector<std::string> footnotes(const TableResult& table) {
   std::vector<std::string> lines{convention_line(table)};
-  if (const std::string published = published_line(table.spec); !published.empty()) lines.push_back(published);
+  for (const std::string& line : {selection_line(table), published_line(table.spec), describe_band(table)}) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  for (const std::string& choice : table.spec.not_published) lines.push_back("Not published, our choice: " + choice + ".");
   lines.insert(lines.end(), table.notes.begin(), table.notes.end());
   for (size_t i = 0; i < table.rows.size(); ++i) {
     for (const std::string& problem : table.rows[i].problems)
       lines.push_back(fmt::format("not counted: {}, {}", table.spec.rows[i].name, problem));
   }
-  lines.push_back(fmt::format("{} of {} runs counted.", table.runs_counted, table.runs));
+  lines.push_back(
+      fmt::format("{} of {} runs counted{}.", table.runs_counted, table.runs, is_shared(table.spec) ? ", once for each evaluation" : ""));
   return lines;
 }
 
@@ -131,13 +162,48 @@ std::string padded(const std::string& text, size_t width, bool is_number) {
   return is_number ? space + text : text + space;
 }
 
+std::vector<size_t> widths_of(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<size_t> widths(lines[0].size(), 0);
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(line[i]));
+  }
+  return widths;
+}
+
+/// Lines of cells, the columns below each other.
+std::string aligned(const std::vector<std::vector<std::string>>& lines, const std::vector<Column>& columns) {
+  const std::vector<size_t> widths = widths_of(lines);
+  std::string text;
+  for (const auto& line : lines) {
+    std::string row;
+    for (size_t i = 0; i < line.size(); ++i) row += (i == 0 ? "" : "  ") + padded(line[i], widths[i], columns[i].is_number);
+    while (row.ends_with(' ')) row.pop_back();
+    text += row + "\n";
+  }
+  return text;
+}
+
+/// Printed and own values of single patients.
+std::string patient_lines(const TableResult& table) {
+  if (!has_published_patients(table.spec)) return "";
+  const Table shown = describe_patients(table);
+  std::vector<std::vector<std::string>> lines{{}};
+  for (const Column& column : shown.columns) lines[0].push_back(clean_text(column.name));
+  for (const auto& row : shown.rows) {
+    lines.emplace_back();
+    for (const Cell& cell : row) lines.back().push_back(clean_text(cell.text));
+  }
+  return "\n" + aligned(lines, shown.columns) + "\n";
+}
+
 /// "published" and "ours" above their columns.
 std::string group_line(const TableResult& table, const std::vector<size_t>& widths) {
   size_t published = 0;
   for (size_t i = 1; i <= table.spec.published_columns.size(); ++i) published += widths[i] + 2;
   size_t seeds = 0;
   for (const RowResult& row : table.rows) seeds = std::max(seeds, row.seeds.size());
-  const std::string ours = fmt::format("ours, {} seed{}, {} patients", seeds, seeds == 1 ? "" : "s", table.patients);
+  const std::string ours =
+      fmt::format("ours, {} seed{}, {} patient{}", seeds, seeds == 1 ? "" : "s", table.patients, table.patients == 1 ? "" : "s");
   return std::string(widths[0] + 2, ' ') + padded(published == 0 ? "" : "published", published, false) + ours + "\n";
 }
 
@@ -247,26 +313,20 @@ std::string escape_latex(std::string_view text) {
 
 // ---- CSV ----
 
-std::string cell_or_empty(const std::optional<double>& value) { return value && std::isfinite(*value) ? csv_number(*value) : ""; }
+std::string cell_or_empty(const std::optional<double>& value) { return value ? number_or_empty(*value) : ""; }
 
 }  // namespace
 
 std::string to_text(const TableResult& table) {
   const std::vector<Column> columns = columns_of(table);
   std::vector<std::vector<std::string>> lines{{}};
-  for (const Column& column : columns) lines[0].push_back(column.name);
-  for (size_t i = 0; i < table.rows.size(); ++i) lines.push_back(cells_of(table, i));
-  std::vector<size_t> widths(columns.size(), 0);
-  for (const auto& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(clean_text(line[i])));
+  for (const Column& column : columns) lines[0].push_back(clean_text(column.name));
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    lines.push_back(cells_of(table, i));
+    for (std::string& cell : lines.back()) cell = clean_text(cell);
   }
-  std::string text = clean_text(table.spec.title) + "\n" + data_line(table) + "\n" + group_line(table, widths);
-  for (const auto& line : lines) {
-    std::string row;
-    for (size_t i = 0; i < line.size(); ++i) row += (i == 0 ? "" : "  ") + padded(clean_text(line[i]), widths[i], columns[i].is_number);
-    while (row.ends_with(' ')) row.pop_back();
-    text += row + "\n";
-  }
+  std::string text = clean_text(table.spec.title) + "\n" + data_line(table) + "\n" + group_line(table, widths_of(lines));
+  text += aligned(lines, columns) + patient_lines(table);
   for (const std::string& line : footnotes(table)) text += clean_text(line) + "\n";
   return text;
 }
@@ -278,6 +338,10 @@ CsvTable to_csv_table(const TableResult& table) {
   for (const char* name : {"metric", "seeds", "mean", "sd", "ci95_low", "ci95_high", "difference", "p", "p_holm", "epochs_to_reach",
                            "reach", "seeds_never", "missed", "missed_of", "patients", "data", "problems"}) {
     csv.header.emplace_back(name);
+  }
+  if (table.spec.costs) csv.header.insert(csv.header.end(), {"seconds_per_epoch", "seconds_per_patient", "memory_mib"});
+  for (size_t k = 1; k < table.spec.sides.size(); ++k) {
+    for (const char* name : {"_seeds", "_mean", "_sd"}) csv.header.push_back(table.spec.sides[k] + name);
   }
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const TableRow& spec = table.spec.rows[i];
@@ -299,6 +363,14 @@ CsvTable to_csv_table(const TableResult& table) {
           fmt::format("{}", fmt::join(row.problems, "; "))}) {
       cells.push_back(cell);
     }
+    if (table.spec.costs) {
+      for (const double cost : {row.epoch_seconds, row.patient_seconds, row.memory_mib}) cells.push_back(number_or_empty(cost));
+    }
+    for (const SideResult& other : row.others) {
+      for (const std::string& cell : {std::to_string(other.seeds.size()), number_or_empty(other.mean), number_or_empty(other.sd)}) {
+        cells.push_back(cell);
+      }
+    }
     csv.rows.push_back(std::move(cells));
   }
   return csv;
@@ -310,6 +382,7 @@ Document describe_table(const TableResult& table) {
   if (table.leaks) document.blocks.emplace_back(Banner{kLeakBanner});
   document.blocks.emplace_back(Paragraph{data_line(table)});
   document.blocks.emplace_back(table_block(table));
+  if (has_published_patients(table.spec)) document.blocks.emplace_back(describe_patients(table));
   for (const std::string& line : footnotes(table)) document.blocks.emplace_back(Paragraph{line});
   const std::string label = metric_label(table.spec.metric), mark = table.is_phantom ? " Phantom data." : "";
   document.blocks.emplace_back(
@@ -349,6 +422,7 @@ void write_table(const std::filesystem::path& folder, const TableResult& table) 
   const Document document = describe_table(table);
   write_file_atomically(folder / "table.txt", to_text(table));
   write_file_atomically(folder / "table.csv", to_csv(to_csv_table(table)));
+  write_file_atomically(folder / "patients.csv", to_csv(to_patients_csv(table)));
   write_file_atomically(folder / "table.md", to_markdown(document));
   write_file_atomically(folder / "table.tex", to_latex(table));
   write_file_atomically(folder / "report.html", to_html(document));

@@ -82,8 +82,10 @@ std::string difference(const DataRecord& before, const DataRecord& now) {
       return fmt::format("subject {} was {} and is {} now", subject, place(then, subject), place(today, subject));
     }
   }
-  return fmt::format("their files differ: fingerprint {} then, {} now", before.fingerprint.substr(0, kShownDigits),
-                     now.fingerprint.substr(0, kShownDigits));
+  return fmt::format("their files differ: fingerprint {} then, {} now", short_fingerprint(before.fingerprint),
+                     short_fingerprint(now.fingerprint));
 }
+
+std::string short_fingerprint(const std::string& fingerprint) { return fingerprint.substr(0, kShownDigits); }
 
 }  // namespace larmor::train

@@ -26,4 +26,7 @@ DataRecord data_record_from_json(const std::string& text, const std::string& fil
 /// "" when they are equal.
 std::string difference(const DataRecord& before, const DataRecord& now);
 
+/// As much of a fingerprint as messages show.
+std::string short_fingerprint(const std::string& fingerprint);
+
 }  // namespace larmor::train

@@ -124,6 +124,14 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
   return results;
 }
 
+/// Weights alone do not tell where data are.
+void require_data(const Recipe& recipe, const EvaluateRequest& request) {
+  const ConfigNode* root = recipe.data.options.find("root");
+  if (root == nullptr || !root->is_scalar() || !root->scalar.empty()) return;
+  throw_usage_error(fmt::format("eval: {} does not tell on which data; give --data FOLDER{}", request.weights.front(),
+                                request.recipe.empty() ? ", and with --recipe FILE how they are split and prepared" : ""));
+}
+
 }  // namespace
 
 EvaluationSettings evaluation_settings(const Recipe& recipe) {
@@ -136,13 +144,20 @@ EvaluationSettings evaluation_settings(const Recipe& recipe) {
   return settings;
 }
 
+void require_side(const Dataset& dataset, const std::string& side) {
+  if (side_of(dataset.split, full_name(side)).empty()) {
+    throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", side, full_name(side)));
+  }
+}
+
 Evaluated evaluate_run(const EvaluateRequest& request) {
   const std::string side = full_name(request.split);
   const std::vector<TrainedNetwork> members = load_ensemble(request.weights, request.recipe);
   Recipe recipe = adjusted(members[0].recipe, request);
+  require_data(recipe, request);
   Dataset dataset = open_dataset(recipe);
   const std::vector<int64_t> cases = side_of(dataset.split, side);
-  if (cases.empty()) throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", request.split, side));
+  require_side(dataset, side);
   if (!request.group_by.empty()) eval::require_column(*dataset.source, request.group_by);
   if (side != "train" && !dataset.split.leaks) require_unseen(members, *dataset.source, cases);
 

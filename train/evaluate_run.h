@@ -10,6 +10,7 @@
 
 #include "datasets/source.h"
 #include "eval/results.h"
+#include "train/experiment.h"
 #include "train/recipe.h"
 
 namespace larmor::train {
@@ -46,6 +47,9 @@ struct EvaluationSettings {
   std::string merge, merge_of;  ///< of test-time augmentation
 };
 EvaluationSettings evaluation_settings(const Recipe& recipe);
+
+/// Error (usage): a side that does not exist, or that is empty in this data set's split.
+void require_side(const Dataset& dataset, const std::string& side);
 
 /// Error (usage): unknown split, an empty side, members of an ensemble that see different inputs. Error (data): a network
 /// would be scored on patients that it, or another member of its ensemble, was trained on.

@@ -114,7 +114,8 @@ OptionTable task_table(Recipe& recipe) {
 
 OptionTable top_table(Recipe& recipe) {
   OptionTable table;
-  table.add("description", recipe.description, "a sentence for people")
+  table.add("name", recipe.name, "how results call the recipe; default: its path below configs/")
+      .add("description", recipe.description, "a sentence for people")
       .add("loss", recipe.loss, "weighted sum of losses, e.g. 0.5*bce + 0.5*dice; see `larmor list losses`")
       .add_node("loss_options", recipe.loss_options, "options by loss name, e.g. {dice: {smooth: 1}}")
       .add_table("train", options_of(recipe.train), "how long, how checked, how saved")
@@ -321,6 +322,7 @@ ConfigNode to_config(const Recipe& recipe) {
   Recipe copy = recipe;  // option tables hold references to mutable fields
   ConfigNode tree = ConfigNode::make_map();
   const ConfigNode top = top_table(copy).write();
+  tree.set("name", *top.find("name"));
   tree.set("description", *top.find("description"));
   tree.set("data", join(options_of(copy.data).write(), recipe.data.options));
   tree.set("model", join(options_of(copy.model).write(), recipe.model.options));
@@ -342,7 +344,7 @@ ConfigNode portable_config(const Recipe& recipe) {
 
 ConfigNode deciding_config(const Recipe& recipe) {
   ConfigNode tree = portable_config(recipe);
-  for (const char* key : {"description", "published"}) erase_entry(tree, key);
+  for (const char* key : {"name", "description", "published"}) erase_entry(tree, key);
   return tree;
 }
 

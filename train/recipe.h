@@ -89,7 +89,7 @@ struct Published {
 };
 
 struct Recipe {
-  std::string name;  ///< "lgg/linknet_sx50_128": the path below configs/, or the file's stem
+  std::string name;  ///< "lgg/linknet_sx50_128": as the recipe says, else the path below configs/ or the file's stem
   std::string description;
   DataOptions data;
   ModelOptions model;

@@ -562,7 +562,8 @@ class Session {
                                                    {"wall_seconds", result.wall_seconds},
                                                    {"wait_share", result.wait_share},
                                                    {"stopped_early", result.stopped_early},
-                                                   {"skipped_steps", state_.skipped_steps}});
+                                                   {"skipped_steps", state_.skipped_steps},
+                                                   {"process_peak_memory", peak_memory()}});
     return result;
   }
 

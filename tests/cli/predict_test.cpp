@@ -131,6 +131,16 @@ TEST_F(PredictSlow, AnisotropicVolumesInAnyAxisOrder) {
   for (int64_t i = 0; i < back.voxels(); ++i) ASSERT_NEAR(back.data<float>()[i], probabilities[0].data<float>()[i], 1e-5);
 }
 
+TEST_F(PredictSlow, NothingIsReplacedUnasked) {
+  PredictOptions options = options_for((folder_ / "data" / larmor::testing::tiny_patient(0)).string(), "twice");
+  const std::vector<fs::path> files = predict(options)[0].files;
+  const auto before = fs::last_write_time(files[0]);
+  EXPECT_EQ(message_of(options), "--output: " + files[0].string() + " is there already, and 8 more; --overwrite replaces it");
+  EXPECT_EQ(fs::last_write_time(files[0]), before);
+  options.overwrite = true;
+  EXPECT_EQ(message_of(options), "no error");
+}
+
 /// A network of one sequence finds it in the slice's file.
 TEST_F(PredictSlow, ChannelsAreThoseOfTraining) {
   const std::string recipe = larmor::testing::tiny_recipe(folder_ / "data");

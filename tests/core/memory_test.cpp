@@ -35,5 +35,14 @@ TEST(Memory, FreedBlocksAreTakenAgainWithoutNewPages) {
   EXPECT_LT(page_faults() - before, 100);  // one fresh block has 24576 small pages, or 48 huge ones
 }
 
+TEST(Memory, ThePeakCountsWhatWasTouched) {
+  constexpr size_t kBytes = 200 << 20;
+  const std::unique_ptr<char[]> block(new char[kBytes]);
+  volatile char* touched = block.get();
+  for (size_t i = 0; i < kBytes; i += 4096) touched[i] = 1;
+  EXPECT_GE(peak_memory(), static_cast<int64_t>(kBytes));
+  EXPECT_LT(peak_memory(), physical_memory());
+}
+
 }  // namespace
 }  // namespace larmor

@@ -1,6 +1,7 @@
 // A table by the command line alone: what is missing is run, what is there is counted once, and nothing strange is counted.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -60,7 +61,16 @@ TEST_F(ReproduceEnd, AnEvaluationWithOtherSettingsIsMadeAnew) {
   const ProcessResult again = reproduce("phantom3");
   EXPECT_NE(again.out.find("2 runs (1 new)"), std::string::npos) << again.out;
   EXPECT_EQ(evaluation()["split"], "validation");
+  EXPECT_EQ(evaluation()["recipe"], "a");
   EXPECT_EQ(evaluation()["evaluations"][0]["metrics"], before["evaluations"][0]["metrics"]);
+}
+
+TEST_F(ReproduceEnd, WeightsAloneDoNotTellTheirData) {
+  const std::string best = "runs/tables/t/adam/seed-0/checkpoints/best.safetensors";
+  const ProcessResult scored = larmor({"eval", best});
+  EXPECT_EQ(scored.exit_code, 2);
+  EXPECT_EQ(scored.err,
+            "eval: " + best + " does not tell on which data; give --data FOLDER, and with --recipe FILE how they are split and prepared\n");
 }
 
 /// The training of the first data would be scored on its own patients.
@@ -69,6 +79,71 @@ TEST_F(ReproduceEnd, ARunIsNotScoredOnOtherDataThatHoldItsPatients) {
   EXPECT_EQ(scored.exit_code, 3) << scored.out;
   EXPECT_NE(scored.err.find(" was used to train runs/tables/t/adam/seed-0/checkpoints/best.safetensors; score it on "), std::string::npos)
       << scored.err;
+}
+
+TEST_F(ReproduceEnd, ProcessesSideBySideGiveTheSameTable) {
+  const ProcessResult beside =
+      larmor({"reproduce", "t.yaml", "--data", "phantom3", "--seeds", "1", "--threads", "1", "--jobs", "2", "--runs", "beside"});
+  ASSERT_EQ(beside.exit_code, 0) << beside.err;
+  EXPECT_NE(beside.out.find("2 runs (2 new)"), std::string::npos) << beside.out;
+  EXPECT_NE(beside.err.find("   2/2  "), std::string::npos) << beside.err;
+  EXPECT_TRUE(fs::exists(folder_ / "beside/tables/t/logs/sgd_seed-0.log"));
+  EXPECT_EQ(read_file(folder_ / "beside/tables/t/table.csv"), read_file(folder_ / "runs/tables/t/table.csv"));
+}
+
+TEST_F(ReproduceEnd, AnInterruptStopsEveryProcessAndTheSameCommandGoesOn) {
+  std::vector<std::string> words{"reproduce", "t.yaml", "--data", "phantom3", "--seeds", "1",       "--threads",
+                                 "1",         "--jobs", "2",      "--runs",   "stopped", "--quiet", "train.epochs=400"};
+  bool is_sent = false;
+  const auto stop_when_both_run = [&](pid_t process) {
+    const fs::path folder = folder_ / "stopped/tables/t";
+    if (is_sent || !fs::exists(folder / "adam/seed-0/checkpoints/last.safetensors") ||
+        !fs::exists(folder / "sgd/seed-0/checkpoints/last.safetensors")) {
+      return;
+    }
+    is_sent = ::kill(process, SIGINT) == 0;
+  };
+  const ProcessResult stopped = run_larmor(words, folder_, stop_when_both_run);
+  EXPECT_TRUE(is_sent);
+  EXPECT_EQ(stopped.exit_code, 1);
+  EXPECT_NE(stopped.err.find("stopped; the same command goes on: larmor reproduce t.yaml --seeds 1 train.epochs=400"), std::string::npos)
+      << stopped.err;
+  words.insert(words.end(), "--dry-run");
+  const ProcessResult plan = larmor(words);
+  EXPECT_NE(plan.out.find("sgd, seed 0    to resume"), std::string::npos) << plan.out;
+}
+
+TEST_F(ReproduceEnd, FoldsAndFurtherEvaluationsOfTheSameRuns) {
+  std::ofstream(folder_ / "folds.yaml")
+      << "recipe: a.yaml\nfolds: 3\nrows:\n  - {name: adam}\n  - {name: adam TTA1, runs: adam, tta: tta1}\n";
+  const std::vector<std::string> words{"reproduce", "folds.yaml", "--data", "phantom3", "--seeds", "1", "--threads", "1", "--quiet"};
+  std::vector<std::string> one = words, dry = words;
+  one.insert(one.end(), {"--only", "adam/seed-0/fold-2"});
+  const ProcessResult alone = larmor(one);
+  EXPECT_EQ(alone.exit_code, 0) << alone.err;
+  EXPECT_EQ(alone.out, "2 evaluations new, 0 missing\n");
+  dry.emplace_back("--dry-run");
+  const ProcessResult plan = larmor(dry);
+  EXPECT_NE(plan.out.find("adam, seed 0, fold 1   to train "), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("adam, seed 0, fold 2   done "), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find(" for 2 runs one after another; about "), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("(from finished runs of this table)"), std::string::npos) << plan.out;
+  const ProcessResult all = larmor(words);
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_NE(all.out.find("6 runs (4 new)"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("validation side, 3 patients"), std::string::npos) << all.out;
+  const nlohmann::json tta =
+      nlohmann::json::parse(read_file(folder_ / "runs/tables/folds/adam-tta1/seed-0/fold-1/validation/evaluation.json"));
+  EXPECT_EQ(tta["evaluations"][0]["tta"], "tta1");
+}
+
+TEST_F(ReproduceEnd, AnEstimateWithoutFinishedRunsIsMeasured) {
+  const ProcessResult plan =
+      larmor({"reproduce", "t.yaml", "--data", "phantom3", "--seeds", "1", "--threads", "1", "--runs", "none", "--jobs", "2", "--dry-run"});
+  EXPECT_EQ(plan.exit_code, 0) << plan.err;
+  EXPECT_NE(plan.out.find(" of training for 2 runs one after another, at best "), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("(from one measured step of 1 network; rough)"), std::string::npos) << plan.out;
+  EXPECT_FALSE(fs::exists(folder_ / "none"));
 }
 
 }  // namespace

@@ -200,6 +200,23 @@ TEST_F(ProgramError, TablesThatAreNotThere) {
   expect(larmor({"reproduce", "lgg-optimizers"}), 2, message);
 }
 
+TEST_F(ProgramError, TableWithAnUnknownRecipe) {
+  write_file_atomically(folder_ / "unknown.yaml", "title: T\nrows:\n  - {name: adam, recipe: nowhere.yaml}\n");
+  expect(larmor({"reproduce", "unknown.yaml", "--seeds", "1", "--dry-run"}), 2,
+         "table unknown, row 'adam': nowhere.yaml: cannot be read: No such file or directory");
+}
+
+TEST_F(ProgramError, TableOptionsThatAreNotAllowed) {
+  write_file_atomically(folder_ / "rows.yaml", "title: T\nrecipe: a.yaml\nrows:\n  - {name: adam}\n");
+  expect(larmor({"reproduce", "rows.yaml", "--jobs", "0"}), 2, "--jobs: 0 is not allowed; must be >= 1");
+  expect(larmor({"reproduce", "rows.yaml", "--full"}), 2, "rows.yaml:1: factors: missing; --full crosses factors, and this table has rows");
+  expect(larmor({"reproduce", "rows.yaml", "--seeds", "1", "--only", "adan"}), 2,
+         "--only: unknown run 'adan'; allowed: adam/seed-0 (--dry-run lists them)");
+  write_file_atomically(folder_ / "sides.yaml", "title: T\nrecipe: a.yaml\nsides: [test]\nrows:\n  - {name: adam}\n");
+  expect(larmor({"reproduce", "sides.yaml", "--seeds", "1", "--dry-run"}), 2,
+         "--split test: this recipe's split has no test side (data.split)");
+}
+
 TEST_F(ProgramError, TableWhoseRunWasMadeFromAnotherRecipe) {
   write_file_atomically(folder_ / "t.yaml",
                         "title: T\nrecipe: a.yaml\nreference: adam\nrows:\n  - {name: adam, overrides: [optim.lr=1e-3]}\n");

@@ -187,9 +187,11 @@ TEST(Results, OverlaysShowBothOutlines) {
   const fs::path folder = larmor::testing::make_temporary_folder("overlays");
   write_overlays(folder, evaluation_of({0.5}), source_of(1));
   const imaging::Image picture = imaging::read_image(folder / "best_a_4.png");
-  ASSERT_EQ(picture.size, (std::array<int64_t, 3>{8, 8, 1}));
+  constexpr int64_t kSide = 8;
+  ASSERT_EQ(picture.width(), kSide);
+  ASSERT_GT(picture.height(), kSide);  // the legend is below
   int white = 0, orange = 0;
-  for (int64_t i = 0; i < picture.voxels(); ++i) {
+  for (int64_t i = 0; i < kSide * kSide; ++i) {
     const uint8_t* p = picture.data<uint8_t>() + 3 * i;
     white += p[0] == 255 && p[1] == 255 && p[2] == 255;
     orange += p[0] == 230 && p[1] == 97 && p[2] == 0;

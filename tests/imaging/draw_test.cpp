@@ -123,5 +123,31 @@ RC_GTEST_PROP(EncodePngTest, ReadsBackTheSame, ()) {
   RC_ASSERT(back.bytes == image.bytes);
 }
 
+TEST(LegendTest, TheLegendStandsBelowThePicture) {
+  Image rgb = Image::make({200, 100, 1}, 3, PixelType::u8);
+  for (int64_t i = 0; i < rgb.elements(); ++i) rgb.data<uint8_t>()[i] = static_cast<uint8_t>(i % 256);
+  const Image shown = with_legend(rgb, {{kTruthColour, "truth"}, {kPredictionColour, "prediction"}});
+  EXPECT_EQ(shown.width(), 200);
+  ASSERT_GT(shown.height(), 100);
+  EXPECT_TRUE(std::equal(rgb.bytes.begin(), rgb.bytes.end(), shown.bytes.begin()));
+  const auto has = [&](Colour colour, int64_t from, int64_t to) {
+    for (int64_t y = 100; y < shown.height(); ++y) {
+      for (int64_t x = from; x < to; ++x) {
+        const uint8_t* pixel = shown.data<uint8_t>() + (y * 200 + x) * 3;
+        if (std::equal(colour.begin(), colour.end(), pixel)) return true;
+      }
+    }
+    return false;
+  };
+  EXPECT_TRUE(has(kTruthColour, 0, 100));
+  EXPECT_TRUE(has(kPredictionColour, 100, 200));
+  EXPECT_FALSE(has(kPredictionColour, 0, 100));
+}
+
+TEST(LegendTest, ALegendOfATinyPictureIsCut) {
+  const Image rgb = Image::make({8, 8, 1}, 3, PixelType::u8);
+  EXPECT_EQ(with_legend(rgb, {{kTruthColour, "truth"}, {kPredictionColour, "prediction"}}).width(), 8);
+}
+
 }  // namespace
 }  // namespace larmor::imaging

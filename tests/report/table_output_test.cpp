@@ -67,6 +67,7 @@ TEST(TableOutput, TextIsAlignedAndSaysWhatItIs) {
       "ranger     –     –  –               –               –                                –       –\n"
       "Dice: per patient, pooled over its slices, threshold .5, tta none. SD over seeds, CI over patients (bootstrap), p from the paired "
       "Wilcoxon test.\n"
+      "Model-selected: the best epoch was chosen by these patients' own values.\n"
       "Published: slides, table 2; data: private; convention: not stated. Different data: compare the order, not the level.\n"
       "With 2 patients p cannot fall below 0.5.\n"
       "not counted: ralamb, seed 1: not run\n"
@@ -151,6 +152,34 @@ TEST(TableOutput, AnEmptyTableIsStillATable) {
   table.rows = {RowResult{.mean = kNone, .sd = kNone, .interval = {kNone, kNone}, .epochs_to_reach = kNone}};
   table.threshold = kNone;
   EXPECT_TRUE(contains(to_text(table), "data: none yet"));
+}
+
+TEST(TableOutput, CostsAreColumnsWhereAskedFor) {
+  TableResult table = made_up();
+  EXPECT_FALSE(contains(to_text(table), "s per epoch"));
+  table.spec.costs = true;
+  table.rows[0].epoch_seconds = 12.34;
+  table.rows[0].patient_seconds = 0.5;
+  table.rows[0].memory_mib = 812;
+  for (RowResult* row : {&table.rows[1], &table.rows[2]}) row->epoch_seconds = row->patient_seconds = row->memory_mib = kNone;
+  EXPECT_TRUE(contains(to_text(table), "0 of 6         12.3           0.50  812\n"));
+  const CsvTable csv = to_csv_table(table);
+  EXPECT_EQ(csv.rows[0][csv.column("seconds_per_epoch")], "12.34");
+  EXPECT_EQ(csv.rows[0][csv.column("memory_mib")], "812");
+  EXPECT_EQ(csv.rows[2][csv.column("seconds_per_patient")], "");
+}
+
+TEST(TableOutput, FurtherSidesStandBesideTheFirst) {
+  TableResult table = made_up();
+  table.spec.sides = {"test", "validation"};
+  for (RowResult& row : table.rows) row.others = {{"validation", {}, kNone, kNone}};
+  table.rows[0].others = {{"validation", {0.9, 0.8}, 0.85, 0.0707}};
+  EXPECT_TRUE(contains(to_text(table), "test Dice mean ± SD  validation Dice mean ± SD"));
+  EXPECT_TRUE(contains(to_text(table), ".774 ± .015          .850 ± .071"));
+  const CsvTable csv = to_csv_table(table);
+  EXPECT_EQ(csv.rows[0][csv.column("validation_mean")], "0.85");
+  EXPECT_EQ(csv.rows[1][csv.column("validation_mean")], "");
+  EXPECT_EQ(csv.rows[1][csv.column("validation_seeds")], "0");
 }
 
 }  // namespace

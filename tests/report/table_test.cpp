@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
+#include "core/files.h"
 #include "tests/report/support.h"
 #include "tests/support/golden.h"
 
@@ -27,29 +29,11 @@ class TableTest : public ::testing::Test {
     made.rows = {{"adam", "a.yaml", {}, {}}, {"Ranger", "a.yaml", {"optim.name=ranger"}, {}}};
     return made;
   }
-  std::vector<TableRun> plan(const TableSpec& made) const { return plan_runs(made, made.seeds, base_); }
-  TableResult collect(const TableSpec& made) const { return collect_table(made, plan(made)); }
+  std::vector<TableRun> plan(const TableSpec& made) const { return plan_table(made, made.seeds, base_).runs; }
+  TableResult collect(const TableSpec& made) const { return collect_table(made, plan_table(made, made.seeds, base_)); }
 
   const fs::path base_ = larmor::testing::make_temporary_folder("table");
 };
-
-TEST_F(TableTest, RunsHaveOneFolderEach) {
-  const std::vector<TableRun> runs = plan_runs(spec(), 2, "runs");
-  ASSERT_EQ(runs.size(), 4u);
-  EXPECT_EQ(runs[0].folder, "runs/made-up/adam/seed-0");
-  EXPECT_EQ(runs[3].folder, "runs/made-up/ranger/seed-1");
-  EXPECT_EQ(runs[3].row, 1u);
-  EXPECT_EQ(runs[3].seed, 1);
-}
-
-TEST_F(TableTest, RowNamesCannotLeaveTheFolder) {
-  TableSpec made = spec(1);
-  made.rows[0].name = "../../etc";
-  made.rows[1].name = "SE-ResNeXt 50 / x";
-  const std::vector<TableRun> runs = plan_runs(made, 1, "runs");
-  EXPECT_EQ(runs[0].folder, "runs/made-up/row-..-..-etc/seed-0");
-  EXPECT_EQ(runs[1].folder, "runs/made-up/se-resnext-50-x/seed-0");
-}
 
 TEST_F(TableTest, MeansAreOverSeedsIntervalsOverPatients) {
   const TableSpec made = spec();
@@ -154,34 +138,64 @@ TEST_F(TableTest, RunsThatDoNotFitTogetherAreNoted) {
                                       "Ranger has 2 of the 3 patients.", "With 1 patient p cannot fall below 1."}));
 }
 
-TEST_F(TableTest, TheShippedTableCanBeRead) {
-  const TableSpec made = read_table_spec(larmor::testing::source_dir() / "configs/tables/lgg-optimizers.yaml");
-  EXPECT_EQ(made.name, "lgg-optimizers");
-  EXPECT_EQ(made.seeds, 3);
-  ASSERT_EQ(made.rows.size(), 4u);
-  EXPECT_EQ(made.rows[3].published.at("test"), 0.927);
-  EXPECT_EQ(made.rows[3].overrides, std::vector<std::string>{"optim.name=ralamb"});
-  for (const TableRow& row : made.rows) EXPECT_TRUE(fs::exists(row.recipe)) << row.recipe;
-  EXPECT_FALSE(made.published_same_data);
+TEST_F(TableTest, FoldsAreOneSeedTogether) {
+  TableSpec made = spec(2);
+  made.folds = 2;
+  const auto runs = plan(made);
+  ASSERT_EQ(runs.size(), 8u);
+  write_fake_run(runs[0].folder, {.curve = {0.2, 0.4}, .patients = {{"A", 0.8}, {"B", 0.6}}});
+  write_fake_run(runs[1].folder, {.curve = {0.4, 0.8}, .patients = {{"C", 0.1}}, .missed = 1});
+  write_fake_run(runs[2].folder, {.patients = {{"A", 0.8}, {"B", 0.6}}});  // seed 1 lacks its second fold
+  const TableResult table = collect(made);
+  ASSERT_EQ(table.rows[0].seeds.size(), 1u);
+  EXPECT_NEAR(table.rows[0].mean, 0.5, 1e-12);  // over the three patients, not over the two folds
+  EXPECT_EQ(table.rows[0].patients.size(), 3u);
+  EXPECT_EQ(table.rows[0].missed, 1);
+  EXPECT_EQ(table.rows[0].missed_of, 3);
+  EXPECT_EQ(table.rows[0].curves.size(), 2u);
+  EXPECT_EQ(table.rows[0].problems, std::vector<std::string>{"seed 1, fold 1: not run"});
+  EXPECT_EQ(table.rows[1].problems.size(), 4u);
 }
 
-class TableSpecError : public TableTest {};
-
-TEST_F(TableSpecError, TellsEveryMistakeAtOnce) {
-  const fs::path file = base_ / "bad.yaml";
-  write_text(file,
-             "title: x\nmetrik: dice\nreference: adm\nseeds: 0\npublished: {columns: [val]}\nrows:\n  - {name: adam, recipe: a.yaml}\n"
-             "  - {name: adam, recipe: a.yaml}\n  - {recipe: a.yaml, published: {test: 1}}\n  - {name: b}\n");
-  const std::string at = file.string() + ":";
-  EXPECT_EQ(error_of([&] { read_table_spec(file); }), at + "2: metrik: unknown key; nearest: 'metric'\n" +                           //
-                                                          at + "4: seeds: 0 is not allowed; must be >= 1\n" +                        //
-                                                          at + "8: rows.2.name: 'adam' stands twice\n" +                             //
-                                                          at + "9: rows.3.name: missing; every row needs one\n" +                    //
-                                                          at + "9: rows.3.published.test: not in published.columns: val\n" +         //
-                                                          at + "10: rows.4.recipe: missing; name it here or once for the table\n" +  //
-                                                          at + "3: reference: unknown row 'adm'; nearest: 'adam'");
-  write_text(file, "title: x\n");
-  EXPECT_EQ(error_of([&] { read_table_spec(file); }), file.string() + ": rows: must be a list of at least one row");
+TEST_F(TableTest, FurtherEvaluationsStandBesideTheFirst) {
+  TableSpec made = spec(1);
+  made.sides = {"validation", "test"};
+  made.rows[1] = {"adam TTA", "a.yaml", {}, {}, "adam", "d4"};
+  const TablePlan plan = plan_table(made, 1, base_);
+  ASSERT_EQ(plan.runs.size(), 1u);
+  write_fake_run(plan.runs[0].folder, {.patients = {{"A", 0.8}, {"B", 0.6}}});
+  const fs::path best = plan.runs[0].folder / "checkpoints/best.safetensors";
+  fs::create_directories(best.parent_path());
+  write_text(best, "weights");
+  const auto with_checksum = [&](const fs::path& file) {
+    nlohmann::json json = nlohmann::json::parse(read_file(file));
+    json["checksums"] = {checksum_of_file(best)};
+    write_text(file, json.dump());
+  };
+  with_checksum(plan.runs[0].folder / "evaluation.json");
+  const auto keep = [&](size_t score, const FakeRun& run) {
+    write_fake_run(base_ / "elsewhere", run);
+    fs::create_directories(plan.scores[score].folder);
+    for (const char* file : {"evaluation.json", "cases.csv"}) {
+      fs::copy_file(base_ / "elsewhere" / file, plan.scores[score].folder / file, fs::copy_options::overwrite_existing);
+    }
+    with_checksum(plan.scores[score].folder / "evaluation.json");
+  };
+  ASSERT_EQ(plan.scores.size(), 4u);
+  keep(1, {.patients = {{"T", 0.5}}});
+  keep(2, {.patients = {{"A", 0.9}, {"B", 0.7}}, .tta = "d4"});
+  const TableResult table = collect_table(made, plan);
+  EXPECT_NEAR(table.rows[0].mean, 0.7, 1e-12);
+  ASSERT_EQ(table.rows[0].others.size(), 1u);
+  EXPECT_EQ(table.rows[0].others[0].side, "test");
+  EXPECT_NEAR(table.rows[0].others[0].mean, 0.5, 1e-12);
+  EXPECT_NEAR(table.rows[1].mean, 0.8, 1e-12);
+  EXPECT_TRUE(std::isnan(table.rows[1].others[0].mean));
+  EXPECT_EQ(table.rows[1].problems, std::vector<std::string>{"seed 0, test side: not evaluated"});
+  EXPECT_EQ(table.runs, 4);
+  EXPECT_EQ(table.runs_counted, 3);
+  write_text(best, "other weights");
+  EXPECT_EQ(collect_table(made, plan).runs_counted, 0);  // all of them scored what is gone
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ TEST_F(RecipeTest, UnknownKeysOfTheTopNameTheNearestOfAllLevels) {
            {"batch: 4\n", "batch: unknown key; nearest: 'data.batch'"},
            {"encoder: senet154\n", "encoder: unknown key; nearest: 'model.encoder'"},
            {"xyzzy: 1\n",
-            "xyzzy: unknown key; allowed: data, model, task, optim, description, loss, loss_options, train, eval, published"}}) {
+            "xyzzy: unknown key; allowed: data, model, task, optim, name, description, loss, loss_options, train, eval, published"}}) {
     const fs::path file = write("a.yaml", c.yaml);
     EXPECT_EQ(message_of(file), in_file({std::string(":1: ") + c.message}, file));
   }

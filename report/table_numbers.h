@@ -1,0 +1,26 @@
+// Numbers as tables print them. Internal to report/.
+#pragma once
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+
+#include "core/csv.h"
+
+namespace larmor::report {
+
+inline constexpr const char* kNothing = "–";
+
+/// ".774", "1.000", "−.003": as papers print numbers below 1; "–" for what is not finite.
+inline std::string short_number(double value, int digits = 3) {
+  if (!std::isfinite(value)) return kNothing;
+  std::string text = fmt::format("{:.{}f}", std::abs(value), digits);
+  const bool is_zero = text.find_first_not_of("0.") == std::string::npos;
+  if (text.starts_with("0.")) text.erase(0, 1);
+  return value < 0 && !is_zero ? "−" + text : text;
+}
+
+/// In full for machines, "" for what is not finite.
+inline std::string number_or_empty(double value) { return std::isfinite(value) ? csv_number(value) : ""; }
+
+}  // namespace larmor::report

@@ -1,0 +1,177 @@
+#include "report/table_spec.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/report/support.h"
+#include "tests/support/golden.h"
+
+namespace larmor::report {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::error_of;
+using testing::write_text;
+
+class TableSpecTest : public ::testing::Test {
+ protected:
+  static TableSpec spec() {
+    TableSpec made;
+    made.name = "made-up";
+    made.rows = {{"adam", "a.yaml", {}, {}}, {"Ranger", "a.yaml", {"optim.name=ranger"}, {}}};
+    return made;
+  }
+  TableSpec read(const std::string& text, bool is_full = false) const {
+    write_text(base_ / "t.yaml", text);
+    return read_table_spec(base_ / "t.yaml", is_full);
+  }
+
+  const fs::path base_ = larmor::testing::make_temporary_folder("table");
+};
+
+TEST_F(TableSpecTest, RunsHaveOneFolderEach) {
+  const std::vector<TableRun> runs = plan_table(spec(), 2, "runs").runs;
+  ASSERT_EQ(runs.size(), 4u);
+  EXPECT_EQ(runs[0].folder, "runs/made-up/adam/seed-0");
+  EXPECT_EQ(runs[3].folder, "runs/made-up/ranger/seed-1");
+  EXPECT_EQ(runs[3].row, 1u);
+  EXPECT_EQ(runs[3].seed, 1);
+}
+
+TEST_F(TableSpecTest, RowNamesCannotLeaveTheFolder) {
+  TableSpec made = spec();
+  made.rows[0].name = "../../etc";
+  made.rows[1].name = "SE-ResNeXt 50 / x";
+  const std::vector<TableRun> runs = plan_table(made, 1, "runs").runs;
+  EXPECT_EQ(runs[0].folder, "runs/made-up/row-..-..-etc/seed-0");
+  EXPECT_EQ(runs[1].folder, "runs/made-up/se-resnext-50-x/seed-0");
+}
+
+TEST_F(TableSpecTest, FoldsAndSidesHaveFoldersOfTheirOwn) {
+  TableSpec made = spec();
+  made.folds = 2;
+  made.sides = {"validation", "test"};
+  made.rows[1] = {"together", "a.yaml", {}, {}, "adam", "d4", true};
+  const TablePlan plan = plan_table(made, 1, "runs");
+  ASSERT_EQ(plan.runs.size(), 2u);
+  EXPECT_EQ(plan.folder, "runs/made-up");
+  EXPECT_EQ(plan.runs[1].folder, "runs/made-up/adam/seed-0/fold-1");
+  EXPECT_EQ(plan.runs[1].fold, 1);
+  ASSERT_EQ(plan.scores.size(), 6u);
+  EXPECT_TRUE(plan.is_in_run(plan.scores[1]));
+  EXPECT_EQ(plan.scores[1].folder, plan.runs[1].folder);
+  EXPECT_FALSE(plan.is_in_run(plan.scores[2]));
+  EXPECT_EQ(plan.scores[2].folder, "runs/made-up/adam/seed-0/fold-0/test");
+  EXPECT_EQ(plan.scores[5].folder, "runs/made-up/together/seed-0/ensemble/test");
+  EXPECT_EQ(plan.scores[5].runs, (std::vector<size_t>{0, 1}));
+  EXPECT_EQ(plan.weights_of(plan.scores[5])[1], "runs/made-up/adam/seed-0/fold-1/checkpoints/best.safetensors");
+}
+
+constexpr const char* kFactors =
+    "recipe: r.yaml\npublished: {columns: [test]}\nfactors:\n"
+    "  - name: network\n    levels: [{name: LinkNet, overrides: [model.name=linknet], published: {test: 0.9}}, {name: FPN, overrides: "
+    "[model.name=fpn]}]\n"
+    "  - name: rule\n    levels: [{name: Ralamb, overrides: [optim.name=ralamb]}, {name: Adam, overrides: [optim.name=adam], published: "
+    "{test: 0.8}}]\n"
+    "  - name: TTA\n    levels: [{name: none}, {name: TTA1, tta: tta1}]\n";
+
+TEST_F(TableSpecTest, FactorsAreChangedOneAtATime) {
+  const TableSpec made = read(kFactors);
+  ASSERT_EQ(made.rows.size(), 4u);
+  EXPECT_EQ(made.rows[0].name, "LinkNet + Ralamb");
+  EXPECT_EQ(made.rows[0].published.at("test"), 0.9);
+  EXPECT_EQ(made.rows[1].name, "FPN + Ralamb");
+  EXPECT_TRUE(made.rows[1].published.empty());
+  EXPECT_EQ(made.rows[2].overrides, (std::vector<std::string>{"model.name=linknet", "optim.name=adam"}));
+  EXPECT_EQ(made.rows[2].published.at("test"), 0.8);
+  EXPECT_EQ(made.rows[3].name, "LinkNet + Ralamb + TTA1");
+  EXPECT_EQ(made.rows[3].runs, "LinkNet + Ralamb");
+  EXPECT_EQ(made.tta_of(made.rows[3]), "tta1");
+  EXPECT_EQ(made.reference, "LinkNet + Ralamb");
+  EXPECT_EQ(made.rows[3].recipe, (base_ / "r.yaml").string());
+}
+
+TEST_F(TableSpecTest, FactorsCanBeCrossed) {
+  const TableSpec made = read(kFactors, true);
+  EXPECT_EQ(made.name, "t-full");
+  ASSERT_EQ(made.rows.size(), 8u);
+  EXPECT_EQ(made.rows.back().name, "FPN + Adam + TTA1");
+  EXPECT_EQ(made.rows.back().runs, "FPN + Adam");
+  EXPECT_TRUE(made.rows.back().published.empty());
+  EXPECT_EQ(plan_table(made, 1).runs.size(), 4u);
+}
+
+TEST_F(TableSpecTest, EveryShippedTableCanBeRead) {
+  int64_t tables = 0;
+  for (const auto& entry : fs::directory_iterator(larmor::testing::source_dir() / "configs/tables")) {
+    const TableSpec made = read_table_spec(entry.path());
+    EXPECT_FALSE(made.published_source.empty()) << entry.path();
+    for (const TableRow& row : made.rows) EXPECT_TRUE(fs::exists(row.recipe)) << row.recipe;
+    ++tables;
+  }
+  EXPECT_GT(tables, 0);
+}
+
+TEST_F(TableSpecTest, TheLggStudyPrintsEveryPatient) {
+  const TableSpec made = read_table_spec(larmor::testing::source_dir() / "configs/tables/lgg-buda.yaml");
+  ASSERT_EQ(made.published_patients.size(), 10u);
+  double sum = 0;
+  for (const auto& [patient, value] : made.published_patients) sum += value;
+  EXPECT_NEAR(sum / 10, made.rows[0].published.at("mean"), 1e-3);
+  EXPECT_EQ(made.published_band, (std::array<double, 2>{0.905, 0.916}));
+}
+
+TEST_F(TableSpecTest, TheShippedTableCanBeRead) {
+  const TableSpec made = read_table_spec(larmor::testing::source_dir() / "configs/tables/lgg-optimizers.yaml");
+  EXPECT_EQ(made.name, "lgg-optimizers");
+  EXPECT_EQ(made.seeds, 3);
+  ASSERT_EQ(made.rows.size(), 4u);
+  EXPECT_EQ(made.rows[3].published.at("test"), 0.927);
+  EXPECT_EQ(made.rows[3].overrides, std::vector<std::string>{"optim.name=ralamb"});
+  for (const TableRow& row : made.rows) EXPECT_TRUE(fs::exists(row.recipe)) << row.recipe;
+  EXPECT_FALSE(made.published_same_data);
+}
+
+class TableSpecError : public TableSpecTest {};
+
+TEST_F(TableSpecError, TellsEveryMistakeAtOnce) {
+  const fs::path file = base_ / "bad.yaml";
+  write_text(file,
+             "title: x\nmetrik: dice\nreference: adm\nseeds: 0\npublished: {columns: [val]}\nrows:\n  - {name: adam, recipe: a.yaml}\n"
+             "  - {name: adam, recipe: a.yaml}\n  - {recipe: a.yaml, published: {test: 1}}\n  - {name: b}\n");
+  const std::string at = file.string() + ":";
+  EXPECT_EQ(error_of([&] { read_table_spec(file); }), at + "2: metrik: unknown key; nearest: 'metric'\n" +                           //
+                                                          at + "4: seeds: 0 is not allowed; must be >= 1\n" +                        //
+                                                          at + "8: rows.2.name: 'adam' stands twice\n" +                             //
+                                                          at + "9: rows.3.name: missing; every row needs one\n" +                    //
+                                                          at + "9: rows.3.published.test: not in published.columns: val\n" +         //
+                                                          at + "10: rows.4.recipe: missing; name it here or once for the table\n" +  //
+                                                          at + "3: reference: unknown row 'adm'; nearest: 'adam'");
+  write_text(file, "title: x\n");
+  EXPECT_EQ(error_of([&] { read_table_spec(file); }), file.string() + ": rows: must be a list of at least one row");
+}
+
+TEST_F(TableSpecError, RowsThatShareRunsNeedARowAbove) {
+  write_text(base_ / "t.yaml",
+             "recipe: a.yaml\nrows:\n  - {name: a}\n  - {name: b, runs: c}\n  - {name: d, runs: a, overrides: [x=1]}\n"
+             "  - {name: e, runs: a}\n  - {name: f, runs: e}\n  - {name: g, ensemble: true}\n  - {name: A}\n");
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  EXPECT_EQ(error_of([&] { read_table_spec(base_ / "t.yaml"); }),
+            at + "4: rows.2.runs: unknown row above 'c'; allowed: a\n" +                        //
+                at + "5: rows.3.overrides: a row with runs trains nothing; leave them out\n" +  //
+                at + "7: rows.5.runs: 'e' has no runs of its own; name 'a'\n" +                 //
+                at + "8: rows.6.ensemble: needs folds, at least 2\n" +                          //
+                at + "9: rows.7.name: 'a' and 'A' would share the folder a");
+}
+
+TEST_F(TableSpecError, FactorsAreWhole) {
+  write_text(base_ / "t.yaml", "recipe: a.yaml\nfactors:\n  - name: x\n    levels: []\n  - {name: y, levels: [{tta: d4}]}\n");
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  EXPECT_EQ(error_of([&] { read_table_spec(base_ / "t.yaml"); }), at + "3: factors.1.levels: must be a list of at least one level\n" +  //
+                                                                      at + "5: factors.2.levels.1.name: missing; every level needs one");
+  write_text(base_ / "t.yaml", "recipe: a.yaml\nrows:\n  - {name: a}\n");
+  EXPECT_EQ(error_of([&] { read_table_spec(base_ / "t.yaml", true); }),
+            at + "1: factors: missing; --full crosses factors, and this table has rows");
+}
+
+}  // namespace
+}  // namespace larmor::report
