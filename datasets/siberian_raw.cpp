@@ -33,9 +33,9 @@ struct Fault {
   std::string message;
 };
 
-/// Extensions of volumes; pictures and tables are no volumes.
+/// Extensions of volumes in one file; a header with its voxels elsewhere (.nhdr) would escape the checksum of inputs.
 const std::vector<std::string>& volume_extensions() {
-  static const std::vector<std::string> extensions{".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr"};
+  static const std::vector<std::string> extensions{".nii.gz", ".nii", ".seg.nrrd", ".nrrd"};
   return extensions;
 }
 

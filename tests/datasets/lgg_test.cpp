@@ -149,6 +149,21 @@ TEST(Lgg, GoesOnWithoutATable) {
   EXPECT_EQ(texts(open(root)->findings()), Texts{"data.csv: is not there: nothing is known of the patients"});
 }
 
+/// Slices before the first and after the last are the border slice, not another patient's.
+TEST(Lgg, ComposesNeighboursWithinAPatient) {
+  const auto source = make_lgg({.root = make_lgg_folder(3).string(), .channels = {"T1"}, .input = "neighbours"});
+  EXPECT_EQ(source->channel_names(), (std::vector<std::string>{"T1 z-1", "T1", "T1 z+1"}));
+  const auto first_pixel = [&](int64_t index) {
+    const RawSample sample = source->load(index);
+    const uint8_t* values = sample.image.data<uint8_t>();
+    return std::vector<int>(values, values + 3);
+  };
+  EXPECT_EQ(first_pixel(0), (std::vector<int>{10, 10, 20}));
+  EXPECT_EQ(first_pixel(1), (std::vector<int>{10, 20, 30}));
+  EXPECT_EQ(first_pixel(2), (std::vector<int>{20, 30, 30}));
+  EXPECT_EQ(first_pixel(3), (std::vector<int>{10, 10, 20}));
+}
+
 TEST(LggError, MissingMask) {
   const fs::path root = make_lgg_folder();
   fs::remove(mask_file(root, kFirst, 2));

@@ -72,6 +72,13 @@ TEST_F(SiberianEnd, TrainsOnThreeAndNineChannelsAndOnFourClasses) {
     const ProcessResult trained = train(modes[i], "run" + std::to_string(i));
     EXPECT_EQ(trained.exit_code, 0) << i << ": " << trained.err;
   }
+  const ProcessResult predicted = run_larmor(
+      {"predict", "run0/checkpoints/best.safetensors", "--input", "volumes/SBT_PH_0001/T1.nii.gz", "--output", "predicted"}, folder_);
+  EXPECT_EQ(predicted.exit_code, 2);
+  EXPECT_EQ(
+      predicted.err,
+      "predict: the network was trained on slices that its source (siberian, data.input mix_rgb) puts together, which predict does not "
+      "do; larmor eval scores it\n");
   const ProcessResult wrong = train({"data.input=wide"}, "wrong");
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_EQ(wrong.err, "model.in_channels: 3 does not fit the data: source 'siberian' gives 9 channels\n");
