@@ -105,7 +105,8 @@ std::pair<Image, Image> read_masks(const Arguments& arguments) {
 }
 
 void time_metrics(const Arguments& arguments) {
-  const auto [truth, prediction] = read_masks(arguments);
+  const std::pair<Image, Image> masks = read_masks(arguments);
+  const Image &truth = masks.first, &prediction = masks.second;
   const eval::SurfaceElements elements = eval::surface_elements_of(arguments.elements);
   const auto threads = static_cast<int>(arguments.threads);
   const std::string size = fmt::format("{}x{}x{}", truth.depth(), truth.height(), truth.width());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -105,7 +106,7 @@ std::vector<Aggregate> overlap_aggregates() {
 }
 
 std::vector<Aggregate> surface_aggregates(const std::vector<double>& tolerances) {
-  const auto mean_of = [](const std::string& name, std::function<double(const SurfaceScore&)> value) {
+  const auto mean_of = [](const std::string& name, const std::function<double(const SurfaceScore&)>& value) {
     return Aggregate{name, [value](const PatientScore& p) { return Share{value(p.surfaces), 1}; }, kNone, Counted::patients, true};
   };
   std::vector<Aggregate> all = {mean_of("hd95_patients", [](const SurfaceScore& s) { return s.hd95; }),
@@ -452,7 +453,7 @@ class SegmentationTask final : public Task {
   std::vector<std::string> metric_names() const override {
     std::vector<std::string> names;
     const std::vector<Aggregate> aggregates = aggregates_of(options_);
-    for (const Aggregate& aggregate : aggregates) names.emplace_back(aggregate.name);
+    std::transform(aggregates.begin(), aggregates.end(), std::back_inserter(names), [](const Aggregate& one) { return one.name; });
     names.insert(names.begin() + 4, "dice_batches");
     for (const Aggregate& aggregate : aggregates) {
       const bool has_classes = classes_ > 2 && (aggregate.name == kMainMetric || aggregate.is_of_surfaces);
