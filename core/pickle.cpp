@@ -143,9 +143,10 @@ class Machine {
   [[noreturn]] void fail_damaged(std::string_view what) const { fail(fmt::format("pickle is damaged at byte {}: {}", opcode_at_, what)); }
 
   std::string_view take(uint64_t count) {
-    if (count > bytes_.size() - position_)
+    if (count > bytes_.size() - position_) {
       fail(fmt::format("pickle needs {} bytes at byte {}, but only {} follow: the file is cut off", count, position_,
                        bytes_.size() - position_));
+    }
     const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + position_, count);
     position_ += count;
     return text;

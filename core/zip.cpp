@@ -75,10 +75,12 @@ class Parser {
     }
     check_overlaps(all);
     const uint64_t most = std::max<uint64_t>(ZipArchive::kSmallestUnpacked, bytes_.size() * ZipArchive::kLargestRatio);
-    if (unpacked > most)
+    if (unpacked > most) {
       fail(fmt::format("{} bytes would unpack to {}; at most {} times as many are read", bytes_.size(), unpacked,
                        ZipArchive::kLargestRatio));
+    }
     std::vector<ZipEntry> entries;
+    entries.reserve(all.size());
     for (Found& found : all) entries.push_back(std::move(found.entry));
     return entries;
   }
@@ -207,6 +209,7 @@ class Parser {
 
   void check_overlaps(const std::vector<Found>& all) const {
     std::vector<const Found*> sorted;
+    sorted.reserve(all.size());
     for (const Found& found : all) sorted.push_back(&found);
     std::sort(sorted.begin(), sorted.end(), [](const Found* a, const Found* b) { return a->header < b->header; });
     for (size_t i = 1; i < sorted.size(); ++i) {
@@ -277,9 +280,10 @@ std::span<const std::byte> ZipArchive::read(const ZipEntry& entry, std::vector<s
   std::span<const std::byte> content = entry.stored;
   if (entry.is_deflated) {
     unpacked.resize(entry.size);
-    if (!Inflater().unpack(entry.stored, unpacked))
+    if (!Inflater().unpack(entry.stored, unpacked)) {
       throw_data_error(
           fmt::format("{}: entry {} is damaged: its compressed data do not unpack to {} bytes", file_, in_quotes(entry.name), entry.size));
+    }
     content = unpacked;
   }
   if (crc32(content) != entry.checksum)
