@@ -100,6 +100,8 @@ constexpr std::array kTypeWords = std::to_array<std::string_view>({"float", "dou
                                                                    "bool", "complex", "cfloat", "cdouble", "chalf", "qint", "quint"});
 constexpr std::array kTypeEndings = std::to_array<std::string_view>({"Storage", "Tensor", "DType"});
 constexpr std::string_view kTensorMakers = "torch._utils._rebuild";
+constexpr size_t kLongestName = 1024;
+constexpr size_t kMostNameBytes = size_t{64} << 20;
 
 bool is_type(std::string_view module, std::string_view name) {
   if (std::find(kTypeModules.begin(), kTypeModules.end(), module) == kTypeModules.end()) return false;
@@ -171,11 +173,13 @@ class Machine {
     if (spent_ > kMostPickleValues) fail(fmt::format("pickle has more than {} values", kMostPickleValues));
   }
   PickleRef make(PickleValue value) {
-    spend(1);
     tree_.values.push_back(std::move(value));
     return static_cast<PickleRef>(tree_.values.size() - 1);
   }
-  void push(PickleRef ref) { stack_.push_back(ref); }
+  void push(PickleRef ref) {
+    spend(1);
+    stack_.push_back(ref);
+  }
   void push(PickleValue value) { push(make(std::move(value))); }
   void push_text(std::string_view text) { push({.kind = PickleKind::text, .text = text}); }
   void push_opaque(std::string_view text = {}) { push({.kind = PickleKind::opaque, .text = text}); }
@@ -224,7 +228,14 @@ class Machine {
   // --- meaning ---
   PickleValue& at(PickleRef ref) { return tree_.values[ref]; }
 
+  void count_name(size_t size) {
+    if (size > kLongestName) fail(fmt::format("pickle has a name of {} bytes; at most {} are allowed", size, kLongestName));
+    name_bytes_ += size;
+    if (name_bytes_ > kMostNameBytes) fail(fmt::format("pickle has names of more than {} bytes", kMostNameBytes));
+  }
+
   void push_global(std::string_view module, std::string_view name) {
+    count_name(module.size() + name.size());
     const std::string full = fmt::format("{}.{}", module, name);
     const std::optional<Role> role = role_of(module, name);
     if (!role) {
@@ -506,6 +517,7 @@ class Machine {
         take_number(8);
         return true;
       case '(':
+        spend(1);
         marks_.push_back(stack_.size());
         return true;
       case '0':
@@ -590,7 +602,7 @@ class Machine {
   std::vector<size_t> marks_;
   std::vector<PickleRef> memo_;
   uint64_t memo_count_ = 0;
-  size_t spent_ = 0;
+  size_t spent_ = 0, name_bytes_ = 0;
 };
 
 }  // namespace

@@ -49,7 +49,8 @@ struct PickleTree {
 
 /// Reads one pickle that begins at `position` and moves `position` behind it.
 /// Error (data), with `name` for the file: a name that is not on the list ("w.pth: pickle names 'os.system', which is no part of tensors;
-/// nothing was executed"), an opcode that is not read, cut off, damaged, more than kMostPickleValues values.
+/// nothing was executed"), an opcode that is not read, cut off, damaged, a name of more
+/// than 1024 bytes, more than kMostPickleValues values and marks on the stack, all told.
 PickleTree read_pickle(std::span<const std::byte> bytes, size_t& position, const std::string& name);
 
 inline constexpr size_t kMostPickleValues = 4'000'000;

@@ -23,6 +23,8 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 constexpr size_t kMostDimensions = 64;
+constexpr size_t kLongestKey = 256;
+constexpr size_t kMostMetadata = 64;
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";  // of streams, as a long integer
 constexpr int64_t kStreamProtocol = 1001;
 constexpr std::string_view kMainPickle = "data.pkl";
@@ -107,6 +109,7 @@ class Describer {
   /// The call of torch._utils._rebuild_tensor{,_v2,_v3}(storage, offset, shape, strides, …).
   Description tensor_of(const PickleValue& tensor) const {
     const bool has_type = tensor.text.ends_with("_v3");
+    const size_t arguments = has_type ? 7 : 6;  // then the metadata
     if (tensor.items.size() < (has_type ? 7 : 4) || item(tensor, 0).kind != PickleKind::persistent)
       fail(file_, "a damaged description of a tensor");
     Description description;
@@ -115,11 +118,14 @@ class Describer {
     description.offset = static_cast<int64_t>(count_of(item(tensor, 1)));
     description.shape = sizes_of(item(tensor, 2));
     description.strides = sizes_of(item(tensor, 3));
+    if (tensor.items.size() > arguments) check_metadata(item(tensor, arguments));
     return description;
   }
 
   std::string key_of(const PickleValue& value) const {
-    if (value.kind == PickleKind::text) return std::string(value.text);
+    if (value.kind == PickleKind::text && value.text.size() <= kLongestKey) return std::string(value.text);
+    if (value.kind == PickleKind::text)
+      fail(file_, fmt::format("a storage with a key of {} bytes; at most {} are allowed", value.text.size(), kLongestKey));
     if (value.kind == PickleKind::integer) return fmt::format("{}", value.number);
     fail(file_, "a storage without a key");
   }
@@ -137,6 +143,17 @@ class Describer {
   const PickleValue& item(const PickleValue& of, size_t index) const { return tree_[of.items[index]]; }
 
  private:
+  /// {'neg': True} and {'conj': True} stand for operations that the stored numbers still lack.
+  void check_metadata(const PickleValue& metadata) const {
+    if (metadata.kind != PickleKind::mapping) return;
+    if (metadata.items.size() > kMostMetadata) fail(file_, "a damaged description of a tensor");
+    for (const std::string_view flag : {"neg", "conj"}) {
+      const PickleValue* value = find_key(tree_, metadata, flag);
+      if (value == nullptr || value->number == 0) continue;
+      fail(file_, fmt::format("holds a tensor with its {} bit set, which is not read; store tensor.resolve_{}()", flag, flag));
+    }
+  }
+
   const PickleTree& tree_;
   const std::string& file_;
 };
@@ -406,8 +423,8 @@ class TarContainer final : public Container {
   const PickleTree& tree() const override { return tree_; }
 
   Description describe(const PickleValue& value) const override {
-    const PickleValue* id = value.kind == PickleKind::persistent ? &tree_[value.items[0]] : nullptr;
-    const auto found = id == nullptr ? tensors_.end() : tensors_.find(std::string(id->text));
+    if (value.kind != PickleKind::persistent) fail(file_, "a tensor that is not among its tensors");
+    const auto found = tensors_.find(Describer(tree_, file_).key_of(tree_[value.items[0]]));
     if (found == tensors_.end()) fail(file_, "a tensor that is not among its tensors");
     return found->second;
   }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/utf8.h"
 
 namespace larmor {
 
@@ -120,7 +122,8 @@ class Finder {
       const PickleValue& key = tree_[mapping.items[i]];
       const bool is_taken = key.kind == PickleKind::text && is_tensor(tree_, tree_[mapping.items[i + 1]]);
       if (is_taken) {
-        add("", key.text, mapping.items[i + 1]);
+        count_name(key.text.size());
+        result_.tensors.emplace_back(key.text, mapping.items[i + 1]);
       } else {
         others.emplace_back(key.kind == PickleKind::text ? key.text : "a key that is no text");
       }
@@ -130,6 +133,7 @@ class Finder {
 
   /// Parameters, buffers, then the modules below, as state_dict() orders them. TorchScript keeps all three as plain attributes.
   void take_object(const PickleValue& object, const std::string& prefix, size_t depth) {
+    visit(object);
     if (depth > kDeepest) fail(fmt::format("its modules are nested deeper than {}", kDeepest));
     const PickleValue* parameters = find_key(tree_, object, "_parameters");
     const PickleValue* buffers = find_key(tree_, object, "_buffers");
@@ -147,35 +151,41 @@ class Finder {
 
   void take_tensors(const PickleValue& named, const std::string& prefix, const PickleValue* without) {
     visit(named);
+    const std::set<std::string_view> left = without == nullptr ? std::set<std::string_view>() : texts_of(*without);
     for (size_t i = 0; i + 1 < named.items.size(); i += 2) {
       const PickleValue& key = tree_[named.items[i]];
       if (key.kind != PickleKind::text || !is_tensor(tree_, tree_[named.items[i + 1]])) continue;
-      const bool is_left = without != nullptr && std::any_of(without->items.begin(), without->items.end(), [&](PickleRef name) {
-                             return tree_[name].kind == PickleKind::text && tree_[name].text == key.text;
-                           });
-      if (!is_left) add(prefix, key.text, named.items[i + 1]);
+      count_name(prefix.size() + key.text.size());
+      if (!left.contains(key.text)) result_.tensors.emplace_back(prefix + std::string(key.text), named.items[i + 1]);
     }
   }
 
+  std::set<std::string_view> texts_of(const PickleValue& list) {
+    visit(list);
+    std::set<std::string_view> texts;
+    for (const PickleRef ref : list.items) {
+      if (tree_[ref].kind != PickleKind::text) continue;
+      count_name(tree_[ref].text.size());
+      texts.insert(tree_[ref].text);
+    }
+    return texts;
+  }
+
   void take_modules(const PickleValue& named, const std::string& prefix, size_t depth) {
+    visit(named);
     for (size_t i = 0; i + 1 < named.items.size(); i += 2) {
       const PickleValue& key = tree_[named.items[i]];
       const PickleValue& module = tree_[named.items[i + 1]];
       if (key.kind != PickleKind::text || module.kind != PickleKind::object) continue;
-      check_length(prefix.size() + key.text.size());
+      count_name(prefix.size() + key.text.size());
       take_object(module, fmt::format("{}{}.", prefix, key.text), depth + 1);
     }
   }
 
-  void check_length(size_t size) const {
+  void count_name(size_t size) {
     if (size > kLongestName) fail(fmt::format("a name of {} bytes; at most {} are allowed", size, kLongestName));
-  }
-  void add(const std::string& prefix, std::string_view key, PickleRef tensor) {
-    const size_t size = prefix.size() + key.size();
-    check_length(size);
     name_bytes_ += size;
     if (name_bytes_ > kMostNameBytes) fail(fmt::format("its names have more than {} bytes", kMostNameBytes));
-    result_.tensors.emplace_back(prefix + std::string(key), tensor);
   }
 
   /// Modules may be shared, so that a small tree stands for an endless one.
@@ -187,6 +197,7 @@ class Finder {
   void check_names() const {
     std::unordered_set<std::string> names;
     for (const auto& [name, tensor] : result_.tensors) {
+      if (!is_utf8(name)) fail(fmt::format("the name of tensor {} is not UTF-8 text", names.size() + 1));
       if (!names.insert(name).second) fail(fmt::format("two tensors are called {}", in_quotes(name)));
     }
   }

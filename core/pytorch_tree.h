@@ -16,7 +16,8 @@ struct FoundState {
 
 /// A dictionary of tensors is the state dict. A dictionary that holds state dicts gives the first of state_dict, model_state_dict, model,
 /// net, network, model_state, weights, params, module, encoder, or the only one; the choice and what was left are told. A network gives its
-/// parameters and buffers under their path. Error (data): none, several and none of these names, nested deeper than 64, one name twice.
+/// parameters and buffers under their path. Error (data): none, several and none of these names, nested deeper than 64, one name twice,
+/// a name that is not UTF-8 text.
 FoundState find_state(const PickleTree& tree, const std::string& file);
 
 /// The value of a text key, or nullptr.

@@ -86,6 +86,29 @@ TEST(PickleError, HostileOpcodes) {
   EXPECT_EQ(refusal(std::string(kMostPickleValues + 1, ']')), "w.pth: pickle has more than 4000000 values");
 }
 
+/// Marks, copies and recalled values cost one byte each, and memory.
+TEST(PickleError, WhateverFillsTheStackIsCounted) {
+  const std::string refused = "w.pth: pickle has more than 4000000 values";
+  std::string recalls = "Nq" + std::string(1, '\0');
+  for (size_t i = 0; i < kMostPickleValues; ++i) recalls += std::string_view("h\0", 2);
+  EXPECT_EQ(refusal(std::string(kMostPickleValues + 1, '(')), refused);
+  EXPECT_EQ(refusal("N" + std::string(kMostPickleValues, '2')), refused);
+  EXPECT_EQ(refusal(recalls), refused);
+}
+
+/// A name may be made of remembered text again and again.
+TEST(PickleError, LongAndManyNames) {
+  EXPECT_EQ(refusal("ctorch.nn." + std::string(2000, 'a') + "\nb\n."), "w.pth: pickle has a name of 2010 bytes; at most 1024 are allowed");
+  const std::string again(
+      "h\0h\1\x93"
+      "0",
+      6);
+  PickleWriter pickle;
+  pickle.text("torch.nn." + std::string(1000, 'a')).raw("0").text("b").raw("0");
+  for (size_t i = 0; i < 70'000; ++i) pickle.raw(again);
+  EXPECT_EQ(refusal(pickle.finish()), "w.pth: pickle has names of more than 67108864 bytes");
+}
+
 TEST(PickleError, DamagedOrCutOff) {
   EXPECT_EQ(refusal(""), "w.pth: pickle needs 1 bytes at byte 0, but only 0 follow: the file is cut off");
   EXPECT_EQ(refusal("X\xff\xff\xff\x7f"

@@ -146,6 +146,85 @@ TEST(PyTorchFileError, NoStateDict) {
   EXPECT_EQ(stream(deep), "w.pth: its modules are nested deeper than 64");
 }
 
+/// A chain of modules, each of which holds the next one twice: 2^60 paths to its end.
+TEST(PyTorchFileError, SharedModulesThatStandForEndlesslyMany) {
+  const auto recall = [](uint8_t index) { return "h" + std::string(1, static_cast<char>(index)); };
+  testing::PickleWriter pickle;
+  pickle.name("torch.nn", "Module").raw("0").text("_modules").raw("0").text("a").raw("0").text("b").raw("0");
+  pickle.raw(recall(0) + ")\x81}").text("_modules").raw("}sb").remember();
+  for (uint8_t inner = 4; inner < 64; ++inner) {
+    pickle.raw("0" + recall(0) + ")\x81}").text("_modules").raw("}(").text("a").raw(recall(inner)).text("b").raw(recall(inner) + "usb");
+    pickle.remember();
+  }
+  EXPECT_EQ(refusal(testing::stream_file_of(pickle.finish(), {})), "w.pth: its names have more than 67108864 bytes");
+}
+
+/// Two thousand references to one module of two thousand attributes, walked each time.
+TEST(PyTorchFileError, SharedAttributes) {
+  constexpr size_t kMany = 2000;
+  testing::PickleWriter pickle;
+  pickle.name("__torch__", "Net").raw(")\x81}(");
+  for (size_t i = 0; i < kMany; ++i) pickle.text("x").raw("N");
+  pickle.raw("ub").remember().raw("0").name("__torch__", "Net").raw(")\x81}(");
+  for (size_t i = 0; i < kMany; ++i) pickle.text("a").raw("h\x02");
+  pickle.raw("ub");
+  EXPECT_EQ(refusal(testing::stream_file_of(pickle.finish(), {})), "w.pth: its dictionaries and modules have more than 4000000 entries");
+}
+
+testing::PickleWriter& write_buffers(testing::PickleWriter& pickle, const std::vector<std::string>& buffers,
+                                     const std::vector<std::string>& without) {
+  pickle.name("torch.nn", "Module").raw(")\x81}(").text("_parameters").raw("}").text("_buffers").raw("}(");
+  for (const std::string& name : buffers) pickle.text(name).name("torch._utils", "_rebuild_tensor_v2").raw("(tR");
+  pickle.raw("u").text("_non_persistent_buffers_set").raw("](");
+  for (const std::string& name : without) pickle.text(name);
+  return pickle.raw("eub");
+}
+
+TEST(PyTorchFile, BuffersThatAreNotPersistentAreLeft) {
+  testing::PickleWriter all, some;
+  const auto refused = [](testing::PickleWriter& pickle) { return refusal(testing::stream_file_of(pickle.finish(), {})); };
+  EXPECT_EQ(refused(write_buffers(all, {"a", "b"}, {"c", "b", "a"})), "w.pth: holds no tensors by name");
+  EXPECT_EQ(refused(write_buffers(some, {"a", "b"}, {"c", "b"})), "w.pth: a damaged description of a tensor") << "of a";
+}
+
+/// Each of so many buffers looked up in so long a list would take minutes.
+TEST(PyTorchFileError, ManyBuffersThatAreNotPersistent) {
+  constexpr size_t kMany = 300'000;
+  testing::PickleWriter pickle;
+  write_buffers(pickle, std::vector<std::string>(kMany, "a"), std::vector<std::string>(kMany, "b"));
+  EXPECT_EQ(refusal(testing::stream_file_of(pickle.finish(), {})), "w.pth: two tensors are called 'a'");
+}
+
+TEST(PyTorchFileError, NamesAndKeys) {
+  EXPECT_EQ(refusal_of(six("\xff")), "w.pth: the name of tensor 1 is not UTF-8 text");
+  const StoredTensor long_key = six("w", std::string(300, 'k'));
+  EXPECT_EQ(refusal(testing::stream_file({long_key})), "w.pth: a storage with a key of 300 bytes; at most 256 are allowed");
+}
+
+/// _rebuild_tensor_v2 and _v3 end in a dictionary of bits, where there is one.
+std::string file_with_metadata(bool has_type, const std::string& flag, bool value) {
+  testing::PickleWriter pickle;
+  pickle.raw("}").text("w").name("torch._utils", has_type ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2").raw("((").text("storage");
+  pickle.name("torch", "FloatStorage").text("0").text("cpu").integer(1).raw("tQ").integer(0).tuple({1}).tuple({1}).raw("\x89)");
+  if (has_type) pickle.name("torch", "float32");
+  pickle.raw("}").text(flag).raw(value ? "\x88s" : "\x89s").raw("tRs");
+  testing::ZipWriter zip;
+  zip.add("a/data.pkl", pickle.finish());
+  zip.add("a/data/0", testing::bytes_of<float>({2}));
+  return zip.finish();
+}
+
+TEST(PyTorchFileError, BitsThatStandForOperations) {
+  for (const bool has_type : {false, true}) {
+    for (const std::string flag : {"neg", "conj"}) {
+      const std::string unset = file_with_metadata(has_type, flag, false);
+      EXPECT_EQ(floats(parse(unset).tensors()[0]), std::vector<float>{2});
+      EXPECT_EQ(refusal(file_with_metadata(has_type, flag, true)),
+                "w.pth: holds a tensor with its " + flag + " bit set, which is not read; store tensor.resolve_" + flag + "()");
+    }
+  }
+}
+
 TEST(PyTorchFileError, OtherFiles) {
   EXPECT_EQ(refusal("hello"), "w.pth: not a file of PyTorch: neither a zip archive nor a pickle nor a tar archive");
   EXPECT_EQ(refusal(testing::PickleWriter().integer(3).finish()), "w.pth: a pickle, but not of PyTorch (its magic number is missing)");
