@@ -46,10 +46,10 @@ std::string target_format(const ConvertOptions& options) {
 /// What --from promises, held against what the file is.
 void require_source(const ConvertOptions& options, const models::StoredWeights& stored) {
   const auto has_old_names = [&] {
-    return std::any_of(stored.tensors.begin(), stored.tensors.end(), [](const auto& entry) {
-      const size_t at = entry.first.find("decoder.");
-      return at != std::string::npos && models::current_smp_name(entry.first.substr(at)) != entry.first.substr(at);
-    });
+    std::vector<std::string> notes;
+    const NamedTensors ours = models::with_our_names(stored.tensors, options.input, notes);
+    const auto is_same = [](const auto& before, const auto& now) { return before.first.ends_with(now.first); };  // but for a prefix
+    return !std::equal(stored.tensors.begin(), stored.tensors.end(), ours.begin(), ours.end(), is_same);
   };
   const std::map<std::string, std::function<bool()>> rules = {
       {"auto", [] { return true; }},
@@ -62,6 +62,11 @@ void require_source(const ConvertOptions& options, const models::StoredWeights& 
   if (rules.at(options.from)()) return;
   throw_usage_error(fmt::format("{}: not what --from {} promises: a {} with '{}', …", options.input, options.from, stored.layout,
                                 stored.tensors.empty() ? "" : printable(stored.tensors.front().first)));
+}
+
+[[noreturn]] void refuse_old_names(const std::string& input, const std::string& what) {
+  throw_usage_error(fmt::format("{}: SMP 0.0.x has no names of its own for {}; it has them for {}", input, what,
+                                fmt::join(models::kRenamedArchitectures, ", ")));
 }
 
 /// Today's names to those of SMP 0.0.x.
@@ -88,9 +93,11 @@ int convert_names(const ConvertOptions& options, models::StoredWeights stored) {
     throw_usage_error(options.input + ": an SMP folder needs to know the network; name it with --recipe FILE, or write --to safetensors");
   }
   std::vector<std::string> notes = std::move(stored.notes);
-  NamedTensors tensors = models::with_our_names(std::move(stored.tensors), notes);
+  NamedTensors tensors = models::with_our_names(std::move(stored.tensors), options.input, notes);
   if (models::is_encoder(tensors)) models::drop_classifier(tensors, options.input, notes);
+  if (to == "smp00" && !models::has_smp_decoder(tensors)) refuse_old_names(options.input, "these tensors");
   if (to == "smp00") tensors = with_old_names(std::move(tensors), notes);
+  models::require_storable_names(tensors, options.input);
   save_tensors(options.output, tensors, {{"format", "pt"}});
   print_notes(notes);
   std::cout << fmt::format("{}: {} tensors from {} ({}); not held against a network (--recipe)\n", options.output, tensors.size(),
@@ -103,6 +110,10 @@ int convert_network(const ConvertOptions& options) {
   const train::TrainedNetwork trained = train::load_trained(options.input, options.recipe);
   const NamedTensors state = trained.network->state_dict();
   const std::string to = target_format(options);
+  const auto& renamed = models::kRenamedArchitectures;
+  if (to == "smp00" && std::find(renamed.begin(), renamed.end(), trained.recipe.model.name) == renamed.end()) {
+    refuse_old_names(options.input, trained.recipe.model.name);
+  }
   std::vector<std::string> notes = {trained.report};
   if (to == "smp") {
     models::write_smp_folder(options.output, *trained.network, trained.recipe.model.options);

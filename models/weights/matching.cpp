@@ -48,6 +48,8 @@ Matching match(const NamedTensors& targets, const NamedTensors& stored) {
       }
     } else if (found->second.sizes() != target.sizes()) {
       result.report.mismatched.push_back({name, target.sizes().vec(), found->second.sizes().vec()});
+    } else if (target.is_floating_point() && !found->second.is_floating_point()) {
+      result.report.mistyped.push_back(fmt::format("{} ({})", name, at::toString(found->second.scalar_type())));
     } else {
       result.report.loaded.push_back(name);
       result.copies.emplace_back(target, found->second);
@@ -72,6 +74,9 @@ void require_complete(const LoadReport& report, const std::string& source, const
   if (!report.mismatched.empty()) {
     const size_t count = report.mismatched.size();
     parts.push_back(fmt::format("{} of another shape ({}{})", count, describe(report.mismatched.front()), count > 1 ? ", …" : ""));
+  }
+  if (!report.mistyped.empty()) {
+    parts.push_back(fmt::format("{} that are no floats ({})", report.mistyped.size(), list_names(report.mistyped, kNamesInMessage)));
   }
   throw_data_error(fmt::format("{}: not the weights of this {}: {}", source, network, fmt::join(parts, ", ")));
 }

@@ -15,7 +15,7 @@ struct Matching {
   std::vector<at::Tensor> counters;                       ///< num_batches_tracked that the file lacks
 };
 
-/// Compares names and shapes; changes nothing.
+/// Compares names, shapes and kinds of numbers; changes nothing.
 Matching match(const NamedTensors& targets, const NamedTensors& stored);
 /// Error (data) when the report is not complete; `network` is what the message calls it.
 void require_complete(const LoadReport& report, const std::string& source, const std::string& network);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/pytorch_file.h"
@@ -21,6 +22,7 @@ constexpr const char* kFolderWeights = "model.safetensors";
 constexpr const char* kSafetensors = ".safetensors";
 constexpr size_t kFirstBytes = 9;  // of safetensors: the length of the header, then '{'
 constexpr size_t kNamesInNote = 2;
+constexpr const char* kMetadataName = "__metadata__";
 
 StoredWeights read_pytorch(const fs::path& path) {
   const PyTorchFile file = PyTorchFile::open(path);
@@ -57,8 +59,19 @@ NamedTensors read_weights(const fs::path& path, std::vector<std::string>* notes)
   return std::move(stored.tensors);
 }
 
-NamedTensors with_our_names(NamedTensors tensors, std::vector<std::string>& notes) {
+void require_storable_names(const NamedTensors& tensors, const std::string& source) {
+  std::unordered_set<std::string> names;
+  for (const auto& [name, tensor] : tensors) {
+    if (name == kMetadataName)
+      throw_data_error(fmt::format("{}: a tensor is called {}, which safetensors files keep for something else", source, in_quotes(name)));
+    if (!names.insert(name).second)
+      throw_data_error(fmt::format("{}: two tensors are called {}, one of them by an older name", source, in_quotes(name)));
+  }
+}
+
+NamedTensors with_our_names(NamedTensors tensors, const std::string& source, std::vector<std::string>& notes) {
   tensors = without_prefixes(std::move(tensors), notes);
+  if (!has_smp_decoder(tensors)) return tensors;
   std::vector<std::string> renamed;
   for (auto& [name, tensor] : tensors) {
     std::string current = current_smp_name(name);
@@ -68,6 +81,7 @@ NamedTensors with_our_names(NamedTensors tensors, std::vector<std::string>& note
   }
   if (!renamed.empty())
     notes.push_back(fmt::format("renamed {} tensors of SMP 0.0.x: {}", renamed.size(), list_names(renamed, kNamesInNote)));
+  require_storable_names(tensors, source);
   return tensors;
 }
 

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <unordered_set>
 
 namespace larmor::models {
 
@@ -25,6 +27,13 @@ constexpr std::array<Rule, 6> kRules = {{
 }};
 constexpr size_t kLinkNet = 0;
 constexpr std::string_view kInner = "block.";
+
+/// Today's names that only one architecture has all of.
+constexpr std::array<std::array<const char*, 3>, 3> kSigns = {{
+    {"decoder.blocks.0.block.0.0.weight", "decoder.blocks.0.block.2.0.weight", "segmentation_head.0.weight"},
+    {"decoder.p5.weight", "decoder.seg_blocks.0.block.0.block.0.weight", "segmentation_head.0.weight"},
+    {"decoder.psp.blocks.0.pool.1.0.weight", "decoder.conv.0.weight", "segmentation_head.0.weight"},
+}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -89,6 +98,14 @@ std::string old_smp_name(const std::string& name) {
     if (!begin.empty() && !other.empty()) return begin + other;
   }
   return name;
+}
+
+bool has_smp_decoder(const NamedTensors& tensors) {
+  std::unordered_set<std::string> names;
+  for (const auto& [name, tensor] : tensors) names.insert(current_smp_name(name));
+  return std::any_of(kSigns.begin(), kSigns.end(), [&](const auto& signs) {
+    return std::all_of(signs.begin(), signs.end(), [&](const char* sign) { return names.contains(sign); });
+  });
 }
 
 }  // namespace larmor::models

@@ -6,7 +6,11 @@
 //             decoder.conv.block.…                     decoder.conv.…
 //   all       decoder.final_conv.…                     segmentation_head.0.…
 #pragma once
+#include <array>
 #include <string>
+#include <string_view>
+
+#include "core/tensors.h"
 
 namespace larmor::models {
 
@@ -14,5 +18,10 @@ namespace larmor::models {
 std::string current_smp_name(const std::string& name);
 /// The name that 0.0.x gives to one of today's; every other name as it is. On the names of a network each function undoes the other.
 std::string old_smp_name(const std::string& name);
+
+/// The architectures whose names changed.
+inline constexpr std::array<std::string_view, 3> kRenamedArchitectures = {"linknet", "fpn", "pspnet"};
+/// True when the tensors have the decoder and the head of one of them, by old or by today's names. Others only share a few of its names.
+bool has_smp_decoder(const NamedTensors& tensors);
 
 }  // namespace larmor::models

@@ -32,12 +32,13 @@ std::string LoadReport::to_string() const {
         fmt::format("{} ({} here, {} in the file)", mismatch.name, format_shape(mismatch.expected), format_shape(mismatch.found)));
   }
   add_line(text, shapes, "of another shape");
+  add_line(text, mistyped, "that are no floats");
   return text;
 }
 
 LoadReport load_state(Module& module, const NamedTensors& tensors, const std::string& source, bool strict) {
   std::vector<std::string> notes;
-  const NamedTensors stored = with_our_names(tensors, notes);
+  const NamedTensors stored = with_our_names(tensors, source, notes);
   Matching matching = match(module.state_dict(), stored);
   if (strict) require_complete(matching.report, source, network_name(module));
   module.drop_inference();

@@ -18,8 +18,9 @@ struct LoadReport {
   };
   std::vector<std::string> loaded, missing, unexpected;
   std::vector<ShapeMismatch> mismatched;
-  std::vector<std::string> notes;  ///< "stripped prefix 'module.'", "num_batches_tracked absent: 0"
-  bool is_complete() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
+  std::vector<std::string> mistyped;  ///< numbers that are no floats for weights that are: "conv.weight (Byte)"
+  std::vector<std::string> notes;     ///< "stripped prefix 'module.'", "num_batches_tracked absent: 0"
+  bool is_complete() const { return missing.empty() && unexpected.empty() && mismatched.empty() && mistyped.empty(); }
   /// A few lines: counts, then up to ten names of each kind.
   std::string to_string() const;
 };
@@ -61,8 +62,11 @@ StoredWeights read_stored_weights(const std::filesystem::path& path);
 /// Their tensors; `notes` gets what was chosen and left.
 NamedTensors read_weights(const std::filesystem::path& path, std::vector<std::string>* notes = nullptr);
 
-/// Names as our networks use them: prefixes stripped, today's names for those of SMP 0.0.x. Tells it in `notes`.
-NamedTensors with_our_names(NamedTensors tensors, std::vector<std::string>& notes);
+/// Names as our networks use them: prefixes stripped, today's names for those of SMP 0.0.x where its whole decoder is there. Tells it in
+/// `notes`. Error (data): a tensor that is there by its old and by today's name.
+NamedTensors with_our_names(NamedTensors tensors, const std::string& source, std::vector<std::string>& notes);
+/// Error (data): two tensors of one name, or one that is called as the metadata of safetensors, '__metadata__'.
+void require_storable_names(const NamedTensors& tensors, const std::string& source);
 /// True for the weights of a bare encoder, below which no decoder stands.
 bool is_encoder(const NamedTensors& tensors);
 /// Takes out the classifier of an ImageNet file and tells it. Error (data): an encoder that only looks like ours.

@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "core/safetensors.h"
 #include "tests/error/fixture.h"
+#include "tests/support/pytorch_writer.h"
 
 namespace larmor::testing {
 namespace {
@@ -139,6 +140,38 @@ TEST_F(WeightsError, ConvertNeedsToKnowWhat) {
   EXPECT_EQ(
       converted.out,
       "took 'state_dict', left epoch\nx.safetensors: 2 tensors from w.pth (PyTorch zip archive); not held against a network (--recipe)\n");
+}
+
+StoredTensor one_number(const std::string& name) { return {name, "FloatStorage", "0", bytes_of<float>({1}), 1, 0, {1}, {1}}; }
+
+TEST_F(WeightsError, ConvertKeepsTheNamesOfSafetensors) {
+  write_file_atomically(folder_ / "metadata.pth", zip_file({one_number("__metadata__")}));
+  expect(larmor({"convert", "metadata.pth", "x2.safetensors"}), 3,
+         "metadata.pth: a tensor is called '__metadata__', which safetensors files keep for something else");
+  const std::string both =
+      zip_file({one_number("decoder.layer1.block.0.block.0.weight"), one_number("decoder.layer1.block.2.block.0.weight"),
+                one_number("decoder.final_conv.weight"), one_number("segmentation_head.0.weight")});
+  write_file_atomically(folder_ / "both.pth", both);
+  expect(larmor({"convert", "both.pth", "x2.safetensors"}), 3,
+         "both.pth: two tensors are called 'segmentation_head.0.weight', one of them by an older name");
+  EXPECT_FALSE(fs::exists(folder_ / "x2.safetensors"));
+}
+
+TEST_F(WeightsError, ConvertRenamesOnlyWhatHadOldNames) {
+  write_file_atomically(folder_ / "own.pth", zip_file({one_number("decoder.conv1.weight")}));
+  const std::string refused = ": SMP 0.0.x has no names of its own for ";
+  expect(larmor({"convert", "own.pth", "x3.safetensors", "--to", "smp00"}), 2,
+         "own.pth" + refused + "these tensors; it has them for linknet, fpn, pspnet");
+  expect(larmor({"convert", "own.pth", "x3.safetensors", "--from", "smp00"}), 2,
+         "own.pth: not what --from smp00 promises: a PyTorch zip archive with 'decoder.conv1.weight', …");
+  std::ofstream(folder_ / "buda.yaml") << "data: {root: phantom, split: {kind: kfold, folds: 3}, size: 32, batch: 2}\n"
+                                          "model: {name: buda_unet}\n"
+                                          "train: {epochs: 1}\n";
+  const ProcessResult trained = larmor({"train", "buda.yaml", "--quiet", "--threads", "1", "--run-dir", "buda"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  expect(larmor({"convert", "buda", "x3.safetensors", "--to", "smp00"}), 2,
+         "buda" + refused + "buda_unet; it has them for linknet, fpn, pspnet");
+  EXPECT_FALSE(fs::exists(folder_ / "x3.safetensors"));
 }
 
 TEST_F(WeightsError, NoFileOfTheCorpusDoesMoreThanOneLine) {

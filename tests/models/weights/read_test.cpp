@@ -94,6 +94,30 @@ TEST(ReadWeights, OldNamesLoadIntoTheNetworkOfToday) {
                                                     "decoder.blocks.0.block.0.1.weight, …"}));
 }
 
+TEST(ReadWeightsError, OneTensorByItsOldAndByTodaysName) {
+  const auto model = testing::make_model("linknet", {}, 1);
+  NamedTensors both = model->state_dict();
+  both.emplace_back("decoder.final_conv.weight", at::zeros_like(both.back().second));
+  EXPECT_EQ(data_error([&] { load_state(*model, both, "w.pth"); }),
+            "w.pth: two tensors are called 'segmentation_head.0.weight', one of them by an older name");
+  const NamedTensors metadata = {{"__metadata__", at::zeros({1})}};
+  EXPECT_EQ(data_error([&] { require_storable_names(metadata, "w.pth"); }),
+            "w.pth: a tensor is called '__metadata__', which safetensors files keep for something else");
+}
+
+TEST(ReadWeights, NamesOfOtherNetworksStay) {
+  const auto expect_kept = [](const std::vector<std::string>& names) {
+    NamedTensors tensors;
+    for (const std::string& name : names) tensors.emplace_back(name, at::zeros({1}));
+    std::vector<std::string> notes;
+    expect_equal(with_our_names(tensors, "w.pth", notes), tensors);
+    EXPECT_TRUE(notes.empty());
+  };
+  expect_kept({"backbone.w", "decoder.conv1.weight", "decoder.conv2.weight"});
+  // A U-Net of SMP 0.0.x.
+  expect_kept({"decoder.layer1.block.0.block.0.weight", "decoder.layer1.block.1.block.0.weight", "decoder.final_conv.weight"});
+}
+
 TEST(ReadWeightsError, NothingIsExecuted) {
   const fs::path folder = larmor::testing::make_temporary_folder("hostile"), proof = folder / "executed";
   const std::string call = larmor::testing::PickleWriter().name("os", "system").text("touch " + proof.string()).raw("\x85R").finish();

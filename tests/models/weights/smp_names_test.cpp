@@ -1,5 +1,6 @@
 #include "models/weights/smp_names.h"
 
+#include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -47,6 +48,22 @@ TEST(SmpNames, OthersStay) {
   }
 }
 
+TEST(SmpNames, WholeDecoders) {
+  const auto has_decoder = [](const std::vector<std::string>& names) {
+    NamedTensors tensors;
+    for (const std::string& name : names) tensors.emplace_back(name, at::Tensor());
+    return has_smp_decoder(tensors);
+  };
+  const std::string head = "decoder.final_conv.weight";
+  EXPECT_TRUE(has_decoder({"decoder.layer1.block.0.block.0.weight", "decoder.layer1.block.2.block.0.weight", head}));
+  EXPECT_TRUE(has_decoder({"decoder.blocks.0.block.0.0.weight", "decoder.blocks.0.block.2.0.weight", "segmentation_head.0.weight"}));
+  EXPECT_TRUE(has_decoder({"decoder.conv1.weight", "decoder.s5.block.0.block.0.weight", head}));
+  EXPECT_TRUE(has_decoder({"decoder.psp.stages.0.pool.1.block.0.weight", "decoder.conv.block.0.weight", head}));
+  EXPECT_FALSE(has_decoder({"decoder.conv1.weight", head}));
+  EXPECT_FALSE(has_decoder({"decoder.layer1.block.0.block.0.weight", "decoder.layer1.block.1.block.0.weight", head}));
+  EXPECT_FALSE(has_decoder({}));
+}
+
 std::filesystem::path key_lists() {
   const std::filesystem::path inside = larmor::testing::golden_file("smp_keys");
   return inside.empty() ? larmor::testing::golden_file("../smp_keys") : inside;
@@ -63,16 +80,19 @@ TEST(SmpNamesGolden, BijectiveOnEveryKeyList) {
     }
     std::ifstream file(entry.path());
     std::set<std::string> olds;
+    NamedTensors tensors;
     size_t names = 0, renamed = 0;
     for (std::string line; std::getline(file, line); ++names) {
       const std::string name = line.substr(0, line.find('\t')), old = old_smp_name(name);
       olds.insert(old);
+      tensors.emplace_back(old, at::Tensor());
       renamed += old != name;
       EXPECT_EQ(current_smp_name(old), name) << entry.path();
       EXPECT_EQ(old == name, name.starts_with("encoder.") || name.find("skip_conv") != std::string::npos) << name;
     }
     EXPECT_EQ(olds.size(), names) << entry.path();
     EXPECT_GT(renamed, 2u) << entry.path();
+    EXPECT_TRUE(has_smp_decoder(tensors)) << entry.path();
     ++lists;
   }
   std::cout << lists << " lists\n";

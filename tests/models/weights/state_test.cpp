@@ -122,6 +122,24 @@ TEST(LoadStateError, TellsWhatDoesNotFitAndChangesNothing) {
   EXPECT_TRUE(at::equal(find_tensor(small.state_dict(), "conv.bias"), at::zeros({2})));
 }
 
+TEST(LoadStateError, WholeNumbersAreNoWeights) {
+  for (const auto& [type, name] : {std::pair{at::kByte, "Byte"}, std::pair{at::kChar, "Char"}, std::pair{at::kBool, "Bool"}}) {
+    FusedConv small = make_small();
+    NamedTensors weights = small_weights();
+    remove_name(weights, "conv.weight");
+    weights.emplace_back("conv.weight", at::ones({2, 1, 3, 3}, type));
+    EXPECT_EQ(error_of([&, &stored = weights] { load_state(small, stored, "w.pth"); }),
+              std::string("w.pth: not the weights of this network: 1 that are no floats (conv.weight (") + name + "))");
+    EXPECT_EQ(load_state(small, weights, "w.pth", /*strict=*/false).to_string(),
+              std::string("6 tensors loaded\n1 that are no floats: conv.weight (") + name + ")");
+    EXPECT_TRUE(at::equal(find_tensor(small.state_dict(), "conv.weight"), at::zeros({2, 1, 3, 3})));
+  }
+  FusedConv small = make_small();
+  NamedTensors half = small_weights();
+  for (auto& [name, tensor] : half) tensor = name.ends_with("tracked") ? tensor : tensor.to(at::kHalf);
+  EXPECT_TRUE(load_state(small, half, "w.pth").is_complete()) << "every kind of float";
+}
+
 TEST(LoadStateError, WeightsOfAnotherModel) {
   const auto linknet = testing::make_model("linknet");
   const auto other = testing::make_model("linknet", {{"in_channels", "9"}, {"classes", "4"}});
