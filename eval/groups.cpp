@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include "core/error.h"
@@ -12,6 +11,8 @@
 namespace larmor::eval {
 
 namespace {
+
+constexpr double kConfidence = 0.95;
 
 /// A number before every text, numbers by size, texts as they are.
 struct ByValue {
@@ -47,25 +48,30 @@ struct PatientRows {
   }
 };
 
-Metric mean_of(const std::string& name, const std::vector<PatientRows>& patients, size_t column, size_t missed, const std::string& unit) {
+Metric mean_of(const std::string& name, const std::vector<PatientRows>& patients, size_t column, int64_t resamples) {
   std::vector<double> values;
+  values.reserve(patients.size());
+  for (const PatientRows& patient : patients) values.push_back(patient.mean(column));
+  const Interval interval = bootstrap_mean(values, kConfidence, resamples);
   Metric metric{name};
-  metric.unit = unit;
-  for (const PatientRows& patient : patients) {
-    values.push_back(patient.mean(column));
-    metric.missed += std::any_of(patient.rows.begin(), patient.rows.end(), [&](const auto& row) { return row[missed] == "1"; });
-  }
-  const Interval interval = bootstrap_mean(values);
   metric.count = static_cast<int64_t>(values.size());
-  metric.value = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  metric.value = mean(values);
   metric.low = interval.low;
   metric.high = interval.high;
   return metric;
 }
 
+/// Patients of whose classes at least one has this in the column.
+int64_t count_with(const std::string& cell, const std::vector<PatientRows>& patients, size_t column) {
+  return std::count_if(patients.begin(), patients.end(), [&](const PatientRows& patient) {
+    return std::any_of(patient.rows.begin(), patient.rows.end(), [&](const auto& row) { return row[column] == cell; });
+  });
+}
+
 }  // namespace
 
-std::vector<GroupScore> score_groups(const Evaluation& evaluation, const datasets::Source& source, const std::string& column) {
+std::vector<GroupScore> score_groups(const Evaluation& evaluation, const datasets::Source& source, const std::string& column,
+                                     int64_t resamples) {
   require_column(source, column);
   const std::map<std::string, std::string> groups = groups_of(source, column);
   const CsvTable& table = evaluation.patients;
@@ -78,10 +84,14 @@ std::vector<GroupScore> score_groups(const Evaluation& evaluation, const dataset
   const auto distance = std::find_if(table.header.begin(), table.header.end(), [](const auto& h) { return h.starts_with("hd95_"); });
   std::vector<GroupScore> scores;
   for (const auto& [group, rows] : members) {
-    scores.push_back({group, {mean_of("dice_patients", rows, dice, missed, "")}});
-    if (distance == table.header.end()) continue;
-    const auto at = static_cast<size_t>(distance - table.header.begin());
-    scores.back().metrics.push_back(mean_of("hd95_patients", rows, at, missed, distance->substr(distance->find('_') + 1)));
+    scores.push_back({group, {mean_of("dice_patients", rows, dice, resamples)}});
+    std::vector<Metric>& metrics = scores.back().metrics;
+    if (distance != table.header.end()) {
+      metrics.push_back(mean_of("hd95_patients", rows, static_cast<size_t>(distance - table.header.begin()), resamples));
+      metrics.back().unit = distance->substr(distance->find('_') + 1);
+      metrics.back().one_empty = count_with("one", rows, table.column("surfaces"));
+    }
+    for (Metric& metric : metrics) metric.missed = count_with("1", rows, missed);
   }
   return scores;
 }

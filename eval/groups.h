@@ -1,5 +1,6 @@
 // Means over groups of patients that share a value of their metadata: which tumour type gains from which test-time augmentation.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@ struct GroupScore {
 };
 
 /// The groups of an evaluation's patients in the order of their values: numbers by size, before text. A patient's value is the mean over
-/// its classes; it is missed when one of them is. Errors of require_column().
-std::vector<GroupScore> score_groups(const Evaluation& evaluation, const datasets::Source& source, const std::string& column);
+/// its classes; it is missed, or has one mask empty, when that is so for one of them. Intervals from `resamples` bootstrap draws. Errors of
+/// require_column().
+std::vector<GroupScore> score_groups(const Evaluation& evaluation, const datasets::Source& source, const std::string& column,
+                                     int64_t resamples);
 
 /// Error (usage) for a column that no study has (nearest name told).
 void require_column(const datasets::Source& source, const std::string& column);

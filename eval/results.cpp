@@ -69,6 +69,21 @@ std::string row_of(const Metric& metric) {
                      cases, metric.missed, one_empty);
 }
 
+bool is_prepared(const Results& results) { return results.preprocess != "none"; }
+
+/// At which size, and of what.
+std::string scored_slices(const Results& results) {
+  if (!is_prepared(results)) return "at the source's size";
+  return fmt::format("as prepared by data.preprocess.kind {}, not at the source's size: what it cuts or leaves out is not scored",
+                     results.preprocess);
+}
+
+std::string unit_text(const Results& results, const std::string& unit) {
+  if (unit != "px") return unit;
+  return is_prepared(results) ? "pixels of the prepared slices, whatever spacing the source stores"
+                              : "pixels, for the source stores no spacing";
+}
+
 /// What the distances mean; "" where there are none.
 std::string surface_note(const Results& results) {
   if (results.surface_elements.empty() || results.scored.empty()) return "";
@@ -76,7 +91,7 @@ std::string surface_note(const Results& results) {
   for (const Metric& metric : results.scored[0].evaluation.metrics) unit = metric.unit.empty() ? unit : metric.unit;
   return fmt::format("surface  {} in {}; one mask empty: the volume's diagonal, NSD 0; both empty: 0, NSD 1\n",
                      results.surface_elements == "voxels" ? "voxels (MONAI's definition)" : "surfels (DeepMind's definition)",
-                     unit == "px" ? "pixels, for the source stores no spacing" : unit);
+                     unit_text(results, unit));
 }
 
 Json to_json(const Metric& metric) {
@@ -106,22 +121,32 @@ Json to_json(const GroupScore& score) {
   return {{"group", score.group}, {"metrics", metrics}};
 }
 
+/// Of each way of augmentation: "1/0".
+std::string counts_of(const Results& results, size_t group, size_t metric, int64_t Metric::*count) {
+  std::string text;
+  for (const ScoredPredictor& scored : results.scored) {
+    text += (text.empty() ? "" : "/") + std::to_string(scored.groups[group].metrics[metric].*count);
+  }
+  return text;
+}
+
 /// Groups below each other, ways of augmentation beside each other, for the metric at this place.
 std::string group_text(const Results& results, size_t metric) {
   const Metric& first = results.scored[0].groups[0].metrics[metric];
   const std::string what = first.unit.empty() ? "Dice, patients" : surface_text(first);
-  std::string text = fmt::format("\n{} by {}\n  {:<24}{:>9}{:>8}", what, results.group_by, "", "patients", "missed");
+  const bool has_distances = !first.unit.empty();
+  std::string text = fmt::format("\n{} by {}\n  {:<24}{:>9}{:>8}{}", what, printable(results.group_by), "", "patients", "missed",
+                                 has_distances ? "  one mask empty" : "");
   for (const ScoredPredictor& scored : results.scored) text += fmt::format("   {:<24}", "tta " + scored.options.tta);
   for (size_t i = 0; i < results.scored[0].groups.size(); ++i) {
     const GroupScore& group = results.scored[0].groups[i];
-    text += fmt::format("\n  {:<24}{:>9}", group.group.empty() ? "(none)" : group.group, group.metrics[metric].count);
-    std::string missed, values;
+    text += fmt::format("\n  {:<24}{:>9}{:>8}", group.group.empty() ? "(none)" : printable(group.group), group.metrics[metric].count,
+                        counts_of(results, i, metric, &Metric::missed));
+    if (has_distances) text += fmt::format("{:>16}", counts_of(results, i, metric, &Metric::one_empty));
     for (const ScoredPredictor& scored : results.scored) {
       const Metric& value = scored.groups[i].metrics[metric];
-      missed += (missed.empty() ? "" : "/") + std::to_string(value.missed);
-      values += fmt::format("   {:<24}", rounded(value.value) + " " + (std::isnan(value.low) ? "" : interval_of(value)));
+      text += fmt::format("   {:<24}", rounded(value.value) + " " + (std::isnan(value.low) ? "" : interval_of(value)));
     }
-    text += fmt::format("{:>8}{}", missed, values);
   }
   return text + "\n";
 }
@@ -206,7 +231,7 @@ std::string to_text(const Results& results) {
                                  counted(results.patients, "patient"), counted(results.slices, "slice"), results.slices_positive,
                                  results.split, results.is_phantom ? "   PHANTOM, no real patients" : "",
                                  results.leaks ? "   LEAKING: slices of one patient on both sides" : "");
-  text += fmt::format("scored   at the source's size, threshold {:g}{}{}\n", results.threshold,
+  text += fmt::format("scored   {}, threshold {:g}{}{}\n", scored_slices(results), results.threshold,
                       results.largest_component ? ", largest component" : "",
                       results.weights.size() > 1 ? fmt::format(", ensemble of {}", results.weights.size()) : "");
   text += surface_note(results);
@@ -252,6 +277,7 @@ Json to_json(const Results& results) {
                {"data",
                 {{"source", results.source},
                  {"fingerprint", results.fingerprint},
+                 {"preprocess", results.preprocess},
                  {"phantom", results.is_phantom},
                  {"leaks", results.leaks},
                  {"patients", results.patients},
@@ -268,12 +294,14 @@ CsvTable case_table(const Results& results) { return stack(results, &Evaluation:
 CsvTable slice_table(const Results& results) { return stack(results, &Evaluation::slices); }
 
 CsvTable group_table(const Results& results) {
-  CsvTable table{{"tta", "group", "metric", "unit", "patients", "missed", "value", "low", "high"}, {}};
+  CsvTable table{{"tta", "group", "metric", "unit", "patients", "missed", "one_empty", "value", "low", "high"}, {}};
   for (const ScoredPredictor& scored : results.scored) {
     for (const GroupScore& score : scored.groups) {
       for (const Metric& metric : score.metrics) {
+        const std::string one_empty = metric.unit.empty() ? "" : std::to_string(metric.one_empty);
         table.rows.push_back({scored.options.tta, score.group, metric.name, metric.unit, std::to_string(metric.count),
-                              std::to_string(metric.missed), csv_number(metric.value), csv_number(metric.low), csv_number(metric.high)});
+                              std::to_string(metric.missed), one_empty, csv_number(metric.value), csv_number(metric.low),
+                              csv_number(metric.high)});
       }
     }
   }

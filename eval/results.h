@@ -2,7 +2,7 @@
 //
 //   evaluation.json  {"format": "larmor-evaluation/1", "weights": […], "checksums": […], "recipe", "split", "threshold",
 //   "largest_component", "surface_elements" ("" where no distances were taken),
-//                     "data": {"source", "fingerprint", "phantom", "leaks", "patients", "slices", "slices_positive"},
+//                     "data": {"source", "fingerprint", "preprocess", "phantom", "leaks", "patients", "slices", "slices_positive"},
 //                     "evaluations": [{"tta", "merge", "merge_of", "seconds", "metrics": [{"name", "value", "low", "high", "count",
 //                     "missed", of distances also "unit", "one_empty"}]}], "overlays": [{"rank": "best" | "median" | "worst", "patient",
 //                     "slice", "dice", "file"}]}
@@ -10,7 +10,8 @@
 //                    grouped by a column: "group_by", and in each evaluation "groups": [{"group", "metrics": […]}]
 //   cases.csv        the patients of every evaluation, first column `tta`
 //   slices.csv       the same per slice
-//   groups.csv       where patients are grouped: tta, group, metric, unit, patients, missed, value, low, high
+//   groups.csv       where patients are grouped: tta, group, metric, unit, patients, missed, one_empty (of distances), value, low,
+//                    high
 //   overlays/        one PNG each of the best, the median and the worst patient of the first evaluation: their slice with most lesion,
 //                    truth white, prediction orange, a legend below
 #pragma once
@@ -46,6 +47,7 @@ struct Results {
   std::string surface_elements;  ///< surfels | voxels; "": no distances were taken
   std::string source;
   std::string fingerprint;
+  std::string preprocess = "none";  ///< data.preprocess.kind; with any other the prepared slices are scored, not the source's own
   bool is_phantom = false;
   bool leaks = false;                ///< slices of one patient stood on both sides
   bool is_training_unknown = false;  ///< a network does not tell which patients it was trained on

@@ -112,7 +112,7 @@ std::vector<Aggregate> surface_aggregates(const std::vector<double>& tolerances)
   std::vector<Aggregate> all = {mean_of("hd95_patients", [](const SurfaceScore& s) { return s.hd95; }),
                                 mean_of("assd_patients", [](const SurfaceScore& s) { return s.assd; })};
   for (size_t k = 0; k < tolerances.size(); ++k) {
-    all.push_back(mean_of(fmt::format("nsd_{:g}_patients", tolerances[k]), [k](const SurfaceScore& s) { return s.nsd[k]; }));
+    all.push_back(mean_of(fmt::format("nsd_{}_patients", tolerances[k]), [k](const SurfaceScore& s) { return s.nsd[k]; }));
   }
   return all;
 }
@@ -235,7 +235,7 @@ std::string to_string(SurfacesPresent present) {
 
 std::vector<std::string> surface_header(const std::vector<double>& tolerances, const std::string& unit) {
   std::vector<std::string> header = {"hd95_" + unit, "assd_" + unit};
-  for (const double tolerance : tolerances) header.push_back(fmt::format("nsd_{:g}{}", tolerance, unit));
+  for (const double tolerance : tolerances) header.push_back(fmt::format("nsd_{}{}", tolerance, unit));
   header.emplace_back("surfaces");
   return header;
 }
@@ -493,7 +493,7 @@ OptionTable options_of(SegmentationOptions& options) {
   table.check("surface_tolerances", [&options]() -> std::string {
     std::set<double> distinct;
     for (const double tolerance : options.surface_tolerances) {
-      if (!distinct.insert(tolerance).second) return fmt::format("{:g} stands twice", tolerance);
+      if (!distinct.insert(tolerance).second) return fmt::format("{} stands twice", tolerance);
     }
     return "";
   });

@@ -1,8 +1,10 @@
 #include "eval/volume_surfaces.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "imaging/threads.h"
@@ -48,6 +50,15 @@ std::vector<uint8_t> cut_out(const Image& mask, const Range& columns, const Rang
   return pixels;
 }
 
+/// Files round what they store.
+bool is_same_spacing(const imaging::Geometry& a, const imaging::Geometry& b) {
+  constexpr double kRounding = 1e-4;
+  for (size_t i = 0; i < 3; ++i) {
+    if (std::abs(a.spacing_mm[i] - b.spacing_mm[i]) > kRounding * b.spacing_mm[i]) return false;
+  }
+  return true;
+}
+
 SurfaceScore mean_of(const std::vector<SurfaceScore>& scores) {
   SurfaceScore mean = scores[0];
   const auto count = static_cast<double>(scores.size());
@@ -82,6 +93,12 @@ void VolumeSurfaces::add(const MaskedSlice& slice) {
   if (truth.width() != volume.width || truth.height() != volume.height) {
     throw_data_error(fmt::format("{}: is {} x {}, the slices before of its volume are {} x {}: surface distances need one size; {}",
                                  slice.key.to_string(), truth.width(), truth.height(), volume.width, volume.height, kHowToGoOn));
+  }
+  if (has_spacing_ && !is_same_spacing(truth.geometry, volume.geometry)) {
+    throw_data_error(fmt::format(
+        "{}: its voxels are {} mm, those of the slices before of its volume {} mm: surface distances need one "
+        "spacing; {}",
+        slice.key.to_string(), fmt::join(truth.geometry.spacing_mm, " x "), fmt::join(volume.geometry.spacing_mm, " x "), kHowToGoOn));
   }
   volume.first = std::min(volume.first, number);
   volume.last = std::max(volume.last, number);

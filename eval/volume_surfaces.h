@@ -22,8 +22,8 @@ class VolumeSurfaces {
  public:
   explicit VolumeSurfaces(VolumeSurfacesOptions options) : options_(std::move(options)) {}
 
-  /// Error (data): a slice of another size than the others of its volume, or with a spacing where the others have none; slice numbers
-  /// that are 100 000 apart.
+  /// Error (data): a slice of another size or spacing than the others of its volume, or with a spacing where the others have none; slice
+  /// numbers that are 100 000 apart.
   void add(const MaskedSlice& slice);
   /// The unit of all distances: "mm" where the source knows its spacing, else "px".
   std::string unit() const { return has_spacing_ ? "mm" : "px"; }

@@ -40,7 +40,7 @@ class MomentRule : public Rule {
   std::vector<std::string> state_names() const override { return {"exp_avg", "exp_avg_sq"}; }
 
  protected:
-  /// The coefficients that all moment rules share; root, added, keep, rate and is_adaptive are the rule's.
+  /// The coefficients that all moment rules share; root, added, decay, rate and is_adaptive are the rule's.
   DeviceCoefficients shared_coefficients(const TensorStep& step) const {
     DeviceCoefficients coefficients;
     coefficients.beta1 = step.momentum;

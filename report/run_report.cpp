@@ -77,6 +77,9 @@ std::string rule_of(const MetricRecord& metric) {
 
 std::string three_digits(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "–"; }
 
+/// Of an epoch that was stopped and resumed nobody knows.
+std::string seconds_text(double seconds) { return std::isfinite(seconds) ? fmt::format("{:.1f}", seconds) : "–"; }
+
 bool has_interval(const MetricRecord& metric) { return std::isfinite(metric.low) && std::isfinite(metric.high); }
 
 std::string with_interval(const MetricRecord& metric) {
@@ -257,7 +260,7 @@ class RunReport {
       std::vector<Cell> row;
       for (const std::string& text : {std::to_string(epoch.epoch), three_digits(epoch.loss), three_digits(epoch.validation_loss),
                                       metric == epoch.metrics.end() ? "–" : three_digits(metric->second), fmt::format("{:.2e}", epoch.lr),
-                                      fmt::format("{:.1f}", epoch.seconds), fmt::format("{:.1f} %", 100 * epoch.wait_share),
+                                      seconds_text(epoch.seconds), fmt::format("{:.1f} %", 100 * epoch.wait_share),
                                       fmt::format("{:.1f}", epoch.images_per_second), skipped_text(epoch)}) {
         row.push_back({text, emphasis});
       }

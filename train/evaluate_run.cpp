@@ -100,7 +100,8 @@ eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const 
   };
   const auto start = Clock::now();
   eval::ScoredPredictor scored{recipe.eval, 0, eval::evaluate(predictor, *loader, task, *dataset.source, options), {}};
-  if (!request.group_by.empty()) scored.groups = eval::score_groups(scored.evaluation, *dataset.source, request.group_by);
+  if (!request.group_by.empty())
+    scored.groups = eval::score_groups(scored.evaluation, *dataset.source, request.group_by, segmentation_options(recipe).bootstrap);
   scored.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return scored;
 }
@@ -115,6 +116,7 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
   }
   results.recipe = recipe.name;
   results.split = side;
+  results.preprocess = recipe.data.preprocess.kind;
   results.leaks = dataset.split.leaks;
   results.threshold = options.threshold;
   results.largest_component = options.largest_component;

@@ -46,8 +46,8 @@ struct EpochRow {
   double validation_loss = 0;                           ///< NaN when not validated
   std::vector<std::pair<std::string, double>> metrics;  ///< empty when not validated
   double lr = 0;
-  double seconds = 0;
-  double wait_share = 0;  ///< part of the time spent waiting for data
+  double seconds = 0;     ///< NaN when the epoch was stopped and resumed: checkpoints hold no time
+  double wait_share = 0;  ///< part of the time spent waiting for data; as images_per_second since the resume
   double images_per_second = 0;
   int64_t steps = 0;          ///< of the optimizer, tried
   int64_t skipped_steps = 0;  ///< of these, because a loss or a gradient was not finite

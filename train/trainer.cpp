@@ -44,6 +44,7 @@ double wall_clock() { return std::chrono::duration<double>(std::chrono::system_c
 struct EpochStatistics {
   double loss = 0;
   double seconds = 0;
+  bool is_whole = true;  ///< seconds, wait_seconds and samples are of the whole epoch, not of what a stop had left of it
   double wait_seconds = 0;
   int64_t samples = 0;
   int64_t skipped_steps = 0;
@@ -234,6 +235,7 @@ class Session {
     const auto start = Clock::now();
     const double wait_before = loader_->wait_seconds();
     EpochStatistics statistics;
+    statistics.is_whole = state_.batch == 0;
     ProgressBar bar(fmt::format("epoch {:3}/{}", state_.epoch + 1, epochs()), batches_per_epoch(), settings_.style);
     network_->train();
     loader_->start_epoch(state_.epoch, state_.batch);
@@ -511,7 +513,7 @@ class Session {
                  validation.loss,
                  validation.metrics,
                  lr,
-                 statistics.seconds,
+                 statistics.is_whole ? statistics.seconds : std::numeric_limits<double>::quiet_NaN(),
                  statistics.wait_seconds / std::max(statistics.seconds, 1e-9),
                  static_cast<double>(statistics.samples) / statistics.seconds,
                  steps_per_epoch(),
@@ -544,7 +546,8 @@ class Session {
       line += fmt::format("   val loss {:.3f}   val {} {:.3f}", validation.loss, recipe_.train.monitor, validation.monitored);
       if (state_.best_epoch >= 0) line += fmt::format("   best {:.3f} @{}", state_.best_value, state_.best_epoch + 1);
     }
-    line += fmt::format("   lr {:.2e}   {:.1f} s", row.lr, row.seconds);
+    line += fmt::format("   lr {:.2e}", row.lr);
+    if (std::isfinite(row.seconds)) line += fmt::format("   {:.1f} s", row.seconds);
     if (row.skipped_steps > 0) line += fmt::format("   {} of {} steps skipped (loss or gradient not finite)", row.skipped_steps, row.steps);
     return line;
   }

@@ -147,11 +147,11 @@ TEST(Results, GroupsStandBesideTheAugmentations) {
   EXPECT_THAT(text, HasSubstr("\n  (none)                          1     1/0   0.2500                     0.5000 "));
   EXPECT_THAT(text, HasSubstr("\n  neurinoma                       7     0/0   0.5000 [0.400, 0.600]      0.7500 [0.700, 0.800]   \n"));
   EXPECT_EQ(to_csv(group_table(results)),
-            "tta,group,metric,unit,patients,missed,value,low,high\n"
-            "none,,dice_patients,,1,1,0.25,,\n"
-            "none,neurinoma,dice_patients,,7,0,0.5,0.4,0.6\n"
-            "d4,,dice_patients,,1,0,0.5,,\n"
-            "d4,neurinoma,dice_patients,,7,0,0.75,0.7,0.8\n");
+            "tta,group,metric,unit,patients,missed,one_empty,value,low,high\n"
+            "none,,dice_patients,,1,1,,0.25,,\n"
+            "none,neurinoma,dice_patients,,7,0,,0.5,0.4,0.6\n"
+            "d4,,dice_patients,,1,0,,0.5,,\n"
+            "d4,neurinoma,dice_patients,,7,0,,0.75,0.7,0.8\n");
   const nlohmann::json json = to_json(results);
   EXPECT_EQ(json["group_by"], "tumour_type");
   EXPECT_EQ(json["evaluations"][1]["groups"][1]["group"], "neurinoma");
@@ -161,6 +161,45 @@ TEST(Results, GroupsStandBesideTheAugmentations) {
   EXPECT_EQ(read_file(folder / "groups.csv"), to_csv(group_table(results)));
   write_results(folder, results_of({0.3, 0.9}), source_of(2));
   EXPECT_FALSE(fs::exists(folder / "groups.csv"));
+}
+
+TEST(Results, GroupsTellHowOftenOneMaskIsEmpty) {
+  Results results = results_of({0.3, 0.9});
+  results.group_by = "grade";
+  results.scored.pop_back();
+  results.scored[0].groups = {{"2", {{"dice_patients", 0.5, 6, 2}, {"hd95_patients", 90, 6, 2, 50, 120, "mm", 3}}}};
+  EXPECT_THAT(to_text(results), HasSubstr("\nHD95 in mm, patients by grade\n"
+                                          "                           patients  missed  one mask empty   tta none                \n"
+                                          "  2                               6       2               3   90.0000 [50.000, 120.000]\n"));
+  EXPECT_EQ(to_csv(group_table(results)),
+            "tta,group,metric,unit,patients,missed,one_empty,value,low,high\n"
+            "none,2,dice_patients,,6,2,,0.5,,\n"
+            "none,2,hd95_patients,mm,6,2,3,90,50,120\n");
+  EXPECT_EQ(to_json(results)["evaluations"][0]["groups"][0]["metrics"][1]["one_empty"], 3);
+}
+
+TEST(Results, GroupsCannotSteerTheTerminal) {
+  Results results = results_of({0.3, 0.9});
+  results.group_by = "tumour_type";
+  for (ScoredPredictor& scored : results.scored) scored.groups = {{"\x1b[2Jnone", {{"dice_patients", 0.5, 1, 0}}}};
+  const std::string text = to_text(results);
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(text, HasSubstr("\\x1b[2Jnone"));
+}
+
+TEST(Results, PreparedSlicesAreNamed) {
+  Results results = results_of({0.3, 0.9});
+  EXPECT_THAT(to_text(results), HasSubstr("scored   at the source's size, threshold 0.5\n"));
+  EXPECT_EQ(to_json(results)["data"]["preprocess"], "none");
+  results.preprocess = "buda";
+  results.surface_elements = "surfels";
+  results.scored[0].evaluation.metrics.push_back({"hd95_patients", 12.5, 3, 1, 10, 15, "px", 1});
+  const std::string text = to_text(results);
+  EXPECT_THAT(text,
+              HasSubstr("scored   as prepared by data.preprocess.kind buda, not at the source's size: what it cuts or leaves out is not "
+                        "scored, threshold 0.5\n"));
+  EXPECT_THAT(text, HasSubstr("in pixels of the prepared slices, whatever spacing the source stores; one mask empty"));
+  EXPECT_EQ(to_json(results)["data"]["preprocess"], "buda");
 }
 
 TEST(Results, TablesCarryTheAugmentation) {

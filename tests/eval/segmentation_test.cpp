@@ -141,6 +141,16 @@ TEST(SegmentationErrors, TolerancesAreDistinct) {
   EXPECT_EQ(problems.lines(), std::vector<std::string>{"a.yaml:1: task.surface_tolerances: 1 stands twice"});
 }
 
+TEST(Segmentation, TolerancesThatDifferHaveNamesThatDiffer) {
+  SegmentationOptions options;
+  options.surface_distances = "always";
+  options.surface_tolerances = {1, 1.0000001};
+  const Evaluation evaluation = evaluate_cases(five_slices(), 2, options);
+  EXPECT_TRUE(evaluation.has("nsd_1_patients"));
+  EXPECT_TRUE(evaluation.has("nsd_1.0000001_patients"));
+  EXPECT_NE(evaluation.patients.column("nsd_1px"), evaluation.patients.column("nsd_1.0000001px"));
+}
+
 /// A missed lesion costs the diagonal; the mean never gains by it.
 TEST(Segmentation, AMissedLesionWorsensEverySurfaceMean) {
   SegmentationOptions options;

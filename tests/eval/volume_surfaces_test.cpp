@@ -101,6 +101,24 @@ TEST(VolumeSurfaces, SpacingDecidesTheUnit) {
   EXPECT_DOUBLE_EQ(millimetres.score({0}, 1).at("a")[0].hd95, 3 * pixels.score({0}, 1).at("a")[0].hd95);
 }
 
+TEST(VolumeSurfacesError, SlicesOfOtherSpacing) {
+  VolumeSurfaces surfaces({SurfaceElements::surfels, {}});
+  MaskedSlice spaced = slice("a", 1, kLeft, kLeft);
+  spaced.truth.geometry.has_spacing = true;
+  spaced.truth.geometry.spacing_mm = {0.5, 0.5, 3};
+  surfaces.add(spaced);
+  spaced.key.slice = 2;
+  spaced.truth.geometry.spacing_mm[2] = 3.00001;  // rounded in the file
+  surfaces.add(spaced);
+  spaced.key.slice = 3;
+  spaced.truth.geometry.spacing_mm[2] = 5;
+  EXPECT_EQ(message_of([&] { surfaces.add(spaced); }),
+            "a:3: its voxels are 0.5 x 0.5 x 5 mm, those of the slices before of its volume 0.5 x 0.5 x 3 mm: surface distances need one "
+            "spacing; without them: task.surface_distances: never (--no-surface-distances)");
+  spaced.key.subject = "b";
+  surfaces.add(spaced);  // another volume
+}
+
 TEST(VolumeSurfacesError, SlicesThatDoNotFit) {
   const std::string how = "; without them: task.surface_distances: never (--no-surface-distances)";
   VolumeSurfaces surfaces({SurfaceElements::surfels, {}});

@@ -88,6 +88,15 @@ TEST_F(RunReportTest, SkippedStepsAreToldOnTop) {
   EXPECT_TRUE(contains(markdown_, "| 1.0 | – |"));  // a file that does not tell
 }
 
+TEST_F(RunReportTest, SecondsThatAreNotKnownAreADash) {
+  write({});
+  write_text(folder_ / "metrics.csv",
+             "epoch,loss,validation_loss,dice_patients,lr,seconds,wait_share,images_per_second\n1,0.5,0.5,1,1,,0,1\n");
+  report();
+  EXPECT_TRUE(contains(markdown_, "| – | 0.0 % |"));
+  EXPECT_FALSE(contains(markdown_, "nan"));
+}
+
 TEST_F(RunReportTest, ShowsOverlaysInThePage) {
   write({});
   EXPECT_TRUE(contains(html_, "src=\"data:image/png;base64,iVBORw0KGgo"));

@@ -172,6 +172,16 @@ TEST_F(EvaluateRunSlow, GroupsOfPatients) {
   EXPECT_EQ(table.rows.size(), 2U * 2 * 2);  // augmentations, groups, metrics
 }
 
+TEST_F(EvaluateRunSlow, PreparedSlicesAreToldApart) {
+  EXPECT_EQ(evaluate_run(request_for({"a"})).results.preprocess, "none");
+  larmor::testing::write_tiny_run(
+      folder_ / "prepared",
+      replaced(recipe_, "  size: 32\n", "  size: 32\n  normalise: {kind: unit}\n  preprocess: {kind: buda, size: 32}\n"), 1);
+  const eval::Results results = evaluate_run(request_for({"prepared"})).results;
+  EXPECT_EQ(results.preprocess, "buda");
+  EXPECT_EQ(results.slices, 2);  // without the first and the last of each patient
+}
+
 /// Members of a cross-validation have seen each other's validation patients.
 TEST_F(EvaluateRunSlow, EnsembleIsRefusedOnPatientsThatAMemberHasSeen) {
   const std::string other = replaced(replaced(recipe_, "train: [" + tiny_patient(0), "train: [" + tiny_patient(2)),

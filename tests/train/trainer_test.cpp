@@ -344,6 +344,15 @@ TEST_F(TrainerSlow, SkippedStepsOfAnEpochSurviveAStop) {
   EXPECT_EQ(metrics.rows.at(0).at(metrics.column("skipped_steps")), "5");
 }
 
+/// Checkpoints hold no time, so nobody knows how long the epoch took before the stop.
+TEST_F(TrainerSlow, SecondsOfAStoppedEpochAreEmpty) {
+  run_in_two_parts("seconds", {}, 3);
+  const CsvTable metrics = read_csv(folder_ / "seconds/metrics.csv");
+  ASSERT_EQ(metrics.rows.size(), 2U);
+  EXPECT_GT(std::stod(metrics.rows[0].at(metrics.column("seconds"))), 0);
+  EXPECT_EQ(metrics.rows[1].at(metrics.column("seconds")), "");
+}
+
 void expect_equal(const NamedTensors& found, const NamedTensors& expected) {
   ASSERT_EQ(found.size(), expected.size());
   for (size_t i = 0; i < found.size(); ++i) {
