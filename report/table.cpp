@@ -181,7 +181,9 @@ class Collector {
     for (const TableRun& run : plan_.runs) {
       if (run.row != row || run.seed != seed) continue;
       const RunFiles& files = runs_.of(run.folder);
-      for (const EpochRecord& epoch : files.epochs) result.epoch_seconds.push_back(epoch.seconds);
+      for (const EpochRecord& epoch : files.epochs) {
+        if (std::isfinite(epoch.seconds)) result.epoch_seconds.push_back(epoch.seconds);  // a resumed one has none
+      }
       if (files.end && files.end->process_peak_memory > 0) {
         result.memory_mib.push_back(static_cast<double>(files.end->process_peak_memory) / kMebibyte);
       }

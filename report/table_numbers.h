@@ -2,6 +2,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -18,6 +19,15 @@ inline std::string short_number(double value, int digits = 3) {
   const bool is_zero = text.find_first_not_of("0.") == std::string::npos;
   if (text.starts_with("0.")) text.erase(0, 1);
   return value < 0 && !is_zero ? "−" + text : text;
+}
+
+/// ".70", ".975": with two digits after the point, or as many as tell it from every other number.
+inline std::string exact_number(double value) {
+  std::string shortest = fmt::format("{}", value);
+  if (shortest.find('e') != std::string::npos) return shortest;
+  const size_t point = shortest.find('.');
+  const size_t digits = point == std::string::npos ? 0 : shortest.size() - point - 1;
+  return short_number(value, static_cast<int>(std::max<size_t>(2, digits)));
 }
 
 /// In full for machines, "" for what is not finite.

@@ -55,11 +55,11 @@ std::vector<Column> columns_of(const TableResult& table) {
   if (table.spec.sides.size() == 1) {
     columns.push_back({label});
   } else {
-    for (const std::string& side : table.spec.sides) columns.push_back({side + " " + label});
+    for (const std::string& side : table.spec.sides) columns.push_back({fmt::format("{} {}", side, label)});
   }
   columns.push_back({"95 % CI"});
   columns.push_back({"vs " + table.spec.reference + " (Holm)"});
-  columns.push_back({"epochs to " + short_number(table.spec.reach, 2), true});
+  columns.push_back({"epochs to " + exact_number(table.spec.reach), true});
   columns.push_back({"missed", true});
   if (table.spec.costs) {
     for (const char* name : {"s per epoch", "s per patient", "MiB"}) columns.push_back({name, true});
@@ -268,7 +268,7 @@ std::optional<Table> convergence_block(const TableResult& table, const std::stri
     if (is_reached) levels.push_back(level);
   }
   if (levels.empty()) return {};
-  for (const double level : levels) shown.columns.push_back({short_number(level, 2), true});
+  for (const double level : levels) shown.columns.push_back({exact_number(level), true});
   for (size_t i = 0; i < table.rows.size(); ++i) {
     std::vector<Cell> row{{table.spec.rows[i].name}};
     for (const double level : levels) row.push_back({reached_text(when_reached(table.rows[i].curves, level))});

@@ -3,7 +3,7 @@
 //   title: "Siberian table 2: optimizers, LinkNet_Sx50"
 //   recipe: ../lgg/linknet_sx50_128.yaml      # of every row that names none; relative to this file
 //   reference: adam                           # the row that the others are compared with
-//   metric: dice_patients                     # any *_patients metric of eval
+//   metric: dice_patients                     # dice_patients, iou_patients, sensitivity_patients or precision_patients
 //   seeds: 3
 //   reach: 0.7                                # epochs are counted to this validation value
 //   levels: [0.5, 0.6, 0.7, 0.8, 0.9]         # and, with seconds, to each of these in the report

@@ -119,6 +119,14 @@ TEST(TableOutput, ConvergenceInEpochsAndSeconds) {
   EXPECT_TRUE(contains(to_markdown(describe_table(table)), "| adam | 1.0 epochs, 11 s |"));
 }
 
+TEST(TableOutput, LevelsAreHeadedInFull) {
+  TableResult table = made_up();
+  table.spec.levels = {0.2, 0.205, 0.2051};
+  table.spec.reach = 0.975;
+  EXPECT_TRUE(contains(to_markdown(describe_table(table)), "| .20 | .205 | .2051 |"));
+  EXPECT_TRUE(contains(to_text(table), "epochs to .975  missed"));
+}
+
 TEST(TableOutput, LatexIsEscaped) {
   TableResult table = made_up();
   table.spec.rows[0].name = "a_b & 50 %";
