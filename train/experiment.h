@@ -32,6 +32,8 @@ std::shared_ptr<models::Segmenter> make_network(const Recipe& recipe);
 std::string load_start_weights(models::Segmenter& network, const Recipe& recipe);
 /// Refuses a network whose in_channels differ from the source's channels, naming both.
 void require_channels(const models::Segmenter& network, const datasets::Source& source);
+/// Refuses to train a network with a head that no loss reaches yet (model.aux_classes): its weights would stay as they were drawn.
+void require_trained_heads(const models::Segmenter& network);
 
 std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes);
 std::unique_ptr<losses::Loss> make_loss(const Recipe& recipe);

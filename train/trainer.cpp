@@ -96,6 +96,7 @@ class Session {
         network_(make_network(recipe)),
         scaler_(precision_) {
     require_channels(*network_, *dataset_.source);
+    require_trained_heads(*network_);
     models::require_size(recipe.data.size, recipe.data.size, network_->info());
     start_weights_ = load_start_weights(*network_, recipe_);
     network_->to(settings_.device);

@@ -416,6 +416,12 @@ TEST_F(TrainerSlow, ScheduleFreeKeepsItsAverage) {
 }
 
 /// The rate of the second epoch is beyond float32: its first step makes the weights infinite.
+TEST_F(TrainerSlow, AHeadThatNoLossReachesIsNotTrained) {
+  EXPECT_EQ(testing::usage_error([&] { run("head", {"model.aux_classes=4"}); }),
+            "model.aux_classes: 4 is not allowed in training; the classification head is not trained yet, it must be 0");
+  EXPECT_FALSE(fs::exists(folder_ / "head"));
+}
+
 TEST_F(TrainerSlow, WeightsThatAreNotFiniteReplaceNoCheckpoint) {
   const std::vector<std::string> overrides{"optim.name=sgd", "optim.lr=0.001",
                                            "optim.schedule={name: multistep, milestones: [2], gamma: 1.0e+60}"};
