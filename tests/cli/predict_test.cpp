@@ -203,9 +203,10 @@ TEST_F(PredictSlow, MessagesOfErrors) {
   options.size = 30;
   EXPECT_EQ(message_of(options), "--size: 30 is not allowed; linknet needs multiples of 8, e.g. 32");
   save_tensors(folder_ / "wrong.safetensors", {{"inputs", at::zeros({1})}});
-  EXPECT_EQ(message_of(options_for(folder + "/wrong.safetensors", "o.safetensors")), folder + "/wrong.safetensors: has no tensor 'input'");
+  EXPECT_EQ(message_of(options_for(folder + "/wrong.safetensors", "other.safetensors")),
+            folder + "/wrong.safetensors: has no tensor 'input'");
   save_tensors(folder_ / "rank.safetensors", {{"input", at::zeros({3, 32, 32})}});
-  EXPECT_EQ(message_of(options_for(folder + "/rank.safetensors", "o.safetensors")),
+  EXPECT_EQ(message_of(options_for(folder + "/rank.safetensors", "other.safetensors")),
             folder + "/rank.safetensors: tensor 'input' is F32 of rank 3; needed F32 of N x C x H x W");
   EXPECT_EQ(message_of(options_for(folder + "/rank.safetensors", "o.nii")),
             "--output: " + folder + "/o.nii: logits are written to a .safetensors file");
