@@ -265,7 +265,7 @@ void PreparedSource::measure(Volume& volume) const {
     scaling.low = percentile(sorted, options_.low_percentile);
     scaling.high = percentile(sorted, options_.high_percentile);
   }
-  const auto voxels = static_cast<double>(values.size() / channels);
+  const auto voxels = static_cast<double>(values.size()) / static_cast<double>(channels);
   scaling.mean.assign(channels, 0);
   scaling.sd.assign(channels, 0);
   for (size_t i = 0; i < values.size(); ++i) scaling.mean[i % channels] += scaling.unit(values[i]);

@@ -82,8 +82,9 @@ void require_channels(const models::Segmenter& network, const datasets::Source& 
 
 void require_trained_heads(const models::Segmenter& network) {
   if (network.info().label_classes == 0) return;
-  throw_usage_error(fmt::format("model.aux_classes: {} is not allowed in training; the classification head is not trained yet, it must be 0",
-                                network.info().label_classes));
+  throw_usage_error(
+      fmt::format("model.aux_classes: {} is not allowed in training; the classification head is not trained yet, it must be 0",
+                  network.info().label_classes));
 }
 
 std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes) {
