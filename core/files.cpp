@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -264,6 +265,23 @@ void make_folder(const fs::path& folder) {
   fs::create_directories(folder, failure);
   if (!failure && !fs::is_directory(folder, failure) && !failure) failure = std::make_error_code(std::errc::not_a_directory);
   if (failure) throw_run_error(fmt::format("{}: cannot make this folder: {}", folder.string(), reason_of(failure.value())));
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+std::vector<std::string> list_folder(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (!name.starts_with(".")) names.push_back(std::move(name));
+  }
+  if (error) throw_data_error(fmt::format("{}: cannot be listed: {}", folder.string(), error.message()));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 MappedFile::MappedFile(const fs::path& file) {

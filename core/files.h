@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace larmor {
 
@@ -26,6 +27,11 @@ void remove_unfinished_files(const std::filesystem::path& folder);
 void append_line(const std::filesystem::path& file, std::string_view line);
 /// Makes a folder and its parents. Error (run) names it.
 void make_folder(const std::filesystem::path& folder);
+
+/// False as well for what cannot be looked at.
+bool is_folder(const std::filesystem::path& path);
+/// Names of a folder's entries, sorted; hidden ones left out. Error (data) names the folder and the system's reason.
+std::vector<std::string> list_folder(const std::filesystem::path& folder);
 
 /// A read-only memory map; empty for an empty file.
 class MappedFile {

@@ -84,24 +84,6 @@ std::optional<SliceName> parse_name(const std::string& patient, const std::strin
   return name;
 }
 
-/// Names of a folder's entries, sorted; hidden ones left out.
-std::vector<std::string> list_folder(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (!name.starts_with(".")) names.push_back(std::move(name));
-  }
-  if (error) throw_data_error(fmt::format("{}: cannot be listed: {}", folder.string(), error.message()));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
 uint64_t size_of_file(const fs::path& file) {
   std::error_code error;
   const uint64_t size = fs::file_size(file, error);

@@ -48,27 +48,9 @@ std::optional<std::string> stem_of(const std::string& file_name) {
   return std::nullopt;
 }
 
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
-}
-
-/// Entries of a folder, sorted; hidden ones left out.
-std::vector<std::string> list_folder(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (!name.starts_with(".")) names.push_back(std::move(name));
-  }
-  if (error) throw_data_error(fmt::format("{}: cannot be listed: {}", folder.string(), error.message()));
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 bool are_digits(const std::string& text) {

@@ -126,6 +126,18 @@ TEST(FilesError, ReadingNamesFileAndReason) {
   EXPECT_EQ(data_error([&] { read_file(pipe); }), pipe.string() + ": is a device or pipe, not a file");
 }
 
+TEST(Files, FoldersAreListedSorted) {
+  const fs::path folder = testing::make_temporary_folder("files");
+  for (const char* name : {"b", "a.tif", ".hidden"}) write_file_atomically(folder / name, "x");
+  make_folder(folder / "c");
+  EXPECT_EQ(list_folder(folder), (std::vector<std::string>{"a.tif", "b", "c"}));
+  EXPECT_TRUE(is_folder(folder / "c"));
+  EXPECT_FALSE(is_folder(folder / "b"));
+  EXPECT_FALSE(is_folder(folder / "missing"));
+  EXPECT_EQ(testing::data_error([&] { list_folder(folder / "missing"); }),
+            (folder / "missing").string() + ": cannot be listed: No such file or directory");
+}
+
 TEST(FilesError, WritingNamesFileAndReason) {
   const fs::path folder = make_temporary_folder("files");
   const std::string file = (folder / "no/a.txt").string();
