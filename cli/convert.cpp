@@ -30,6 +30,7 @@ struct ConvertOptions {
   std::string from = "auto";
   std::string to;
   std::string recipe;
+  bool overwrite = false;
 };
 
 void require_known(const std::string& option, const std::string& value, const std::vector<std::string>& known) {
@@ -41,6 +42,18 @@ std::string target_format(const ConvertOptions& options) {
   if (options.to.empty()) return fs::path(options.output).extension() == kFile ? "safetensors" : "smp";
   require_known("--to", options.to, kTargets);
   return options.to;
+}
+
+/// Weights that are there may have cost days.
+void require_free(const ConvertOptions& options) {
+  if (options.overwrite) return;
+  const fs::path output = options.output;
+  const std::vector<fs::path> files =
+      target_format(options) == "smp" ? std::vector{output / "config.json", output / "model.safetensors"} : std::vector{output};
+  for (const fs::path& file : files) {
+    if (!fs::is_regular_file(file) || fs::is_empty(file)) continue;
+    throw_usage_error(fmt::format("{} is there already; --overwrite replaces it", file.string()));
+  }
 }
 
 /// What --from promises, held against what the file is.
@@ -139,7 +152,7 @@ bool knows_network(const ConvertOptions& options) {
 
 int run_convert(const ConvertOptions& options) {
   require_known("--from", options.from, kSources);
-  target_format(options);
+  require_free(options);
   const bool is_run = fs::is_directory(options.input) && !fs::exists(fs::path(options.input) / "config.json");
   if (is_run && options.from != "auto" && options.from != "safetensors") {
     throw_usage_error(fmt::format("{}: not what --from {} promises: a folder without config.json", options.input, options.from));
@@ -174,6 +187,7 @@ Command convert_command() {
     arguments.option("--from", options->from, "auto, smp, smp00, pytorch, timm, torchscript or safetensors; another input is refused");
     arguments.option("--to", options->to, "smp, smp00 or safetensors; default by the name of the output");
     arguments.option("--recipe", options->recipe, "recipe whose model section names the network, for files that hold none");
+    arguments.flag("--overwrite", options->overwrite, "replace weights that are there");
     return [options](const GlobalOptions&) { return run_convert(*options); };
   };
   return command;

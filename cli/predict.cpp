@@ -251,8 +251,9 @@ void predict_tensor(const PredictOptions& options, const GlobalOptions& global) 
   require_allowed(options);
   if (options.weights.size() > 1) throw_usage_error("predict: logits of a tensor file come from one network; give one");
   if (!is_tensor_file(options.output)) throw_usage_error("--output: " + options.output + ": logits are written to a .safetensors file");
-  if (!options.overwrite && fs::exists(options.output))
-    throw_usage_error(fmt::format("--output: {} is there already; --overwrite replaces it", options.output));
+  if (fs::exists(options.output) && fs::equivalent(options.input, options.output)) {
+    throw_usage_error(fmt::format("--output: {} is the input; choose another, source data is never written to", options.output));
+  }
   const SafetensorsFile file = SafetensorsFile::open(options.input);
   const TensorView* view = file.find("input");
   if (view == nullptr) throw_data_error(options.input + ": has no tensor 'input'");
@@ -297,7 +298,8 @@ Command predict_command() {
       "probabilities (f32) and an overlay, in the input's size and geometry; a case leaves all its files or none. 8-bit values are taken "
       "as they "
       "are, others are scaled per case and channel (0.5 to 99.5 percentile of the non-zero values). A .safetensors input passes its tensor "
-      "`input` (N x C x H x W, float32) through the network untouched and writes `logits`.";
+      "`input` (N x C x H x W, float32) through the network untouched and writes `logits`. Masks that are there are replaced with "
+      "--overwrite alone, logits always.";
   command.examples = {
       {"larmor predict runs/quickstart/seed-0 --input phantom/TCGA_PH_0001_20000101 --output masks", "all slices of a patient"},
       {"larmor predict runs/quickstart/seed-0 --input phantom --output all --tta d4 --largest-component", "a whole data set"},

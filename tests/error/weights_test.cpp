@@ -136,6 +136,8 @@ TEST_F(WeightsError, ConvertNeedsToKnowWhat) {
   expect(larmor({"convert", "w.pth", "x.safetensors", "--from", "pytorhc"}), 2,
          "unknown --from 'pytorhc'; nearest: 'pytorch' (known: auto, smp, smp00, pytorch, timm, torchscript, safetensors)");
   const ProcessResult converted = larmor({"convert", "w.pth", "x.safetensors", "--from", "pytorch"});
+  expect(larmor({"convert", "w.pth", "x.safetensors"}), 2, "x.safetensors is there already; --overwrite replaces it");
+  EXPECT_EQ(larmor({"convert", "w.pth", "x.safetensors", "--overwrite"}).exit_code, 0);
   EXPECT_EQ(converted.exit_code, 0) << converted.err;
   EXPECT_EQ(
       converted.out,
