@@ -78,6 +78,8 @@ int run_program(int argc, const char* const* argv);
 void use_device(const std::string& device);
 /// Error (usage) when `value` is given and none of `allowed`: "--merge: unknown merge 'median'; allowed: mean, …".
 void require_one_of(const std::string& option, const std::string& what, const std::string& value, const std::vector<std::string>& allowed);
+/// Error (usage) for a value out of [low, high].
+void require_between(const std::string& option, int64_t value, int64_t low, int64_t high);
 /// Error (usage) when `path`, or a part of it, is something else than a folder; it need not exist.
 void require_folder(const std::string& option, const std::string& path);
 /// Sets the number of compute threads of LibTorch (0: physical cores) and returns it.

@@ -39,9 +39,7 @@ void use_device(const std::string& device) {
 }
 
 int64_t use_threads(int64_t threads) {
-  if (threads < 0 || threads > kMostThreads) {
-    throw_usage_error("--threads: " + std::to_string(threads) + " is not allowed; must be in [0, " + std::to_string(kMostThreads) + "]");
-  }
+  require_between("--threads", threads, 0, kMostThreads);
   const int64_t count = threads == 0 ? physical_cores() : threads;
   at::set_num_threads(static_cast<int>(count));
   return count;

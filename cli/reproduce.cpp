@@ -25,6 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kMostJobs = 1024;
+
 struct ReproduceOptions {
   std::string table;
   std::vector<std::string> overrides;
@@ -71,8 +73,14 @@ fs::path find_table(const std::string& table) {
 }
 
 std::string command_of(const ReproduceOptions& options, int64_t seeds) {
-  return fmt::format("larmor reproduce {}{} --seeds {}{}{}", options.table, options.full ? " --full" : "", seeds,
-                     options.overrides.empty() ? "" : " ", fmt::join(options.overrides, " "));
+  std::string line = "larmor reproduce " + options.table;
+  for (const std::string& assignment : options.overrides) line += " " + assignment;
+  line += fmt::format(" --seeds {} --runs {}", seeds, options.base);
+  if (!options.data.empty()) line += " --data " + options.data;
+  if (options.full) line += " --full";
+  if (options.jobs > 1) line += fmt::format(" --jobs {}", options.jobs);
+  if (!options.only.empty()) line += fmt::format(" --only {}", fmt::join(options.only, ","));
+  return line;
 }
 
 fs::path table_folder(const ReproduceOptions& options) { return fs::path(options.base) / "tables"; }
@@ -249,17 +257,19 @@ int print_chosen(const TableWork& work, const Done& done, const ReproduceOptions
   return left.runs.empty() && left.scores.empty() ? 0 : 1;
 }
 
-void require_allowed(const ReproduceOptions& options) {
-  if (options.jobs < 1) throw_usage_error(fmt::format("--jobs: {} is not allowed; must be >= 1", options.jobs));
-  if (options.seeds < 0) throw_usage_error(fmt::format("--seeds: {} is not allowed; must be >= 0", options.seeds));
+void require_allowed(const ReproduceOptions& options, const GlobalOptions& global) {
+  if (global.seed) throw_usage_error("--seed: a table runs seeds 0 … N-1; say --seeds N");
+  require_between("--jobs", options.jobs, 1, kMostJobs);
+  require_between("--seeds", options.seeds, 0, report::kMostSeeds);
 }
 
 int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) {
   if (options.list || options.table.empty()) return list_tables();
-  require_allowed(options);
-  const report::TableSpec spec = report::read_table_spec(find_table(options.table), options.full);
+  require_allowed(options, global);
+  report::TableSpec spec = report::read_table_spec(find_table(options.table), options.full);
+  report::override_rows(spec, options.overrides);
   const int64_t seeds = options.seeds > 0 ? options.seeds : spec.seeds;
-  const TableWork work(spec, report::plan_table(spec, seeds, table_folder(options)), {options.overrides, options.data});
+  const TableWork work(spec, report::plan_table(spec, seeds, table_folder(options)), options.data);
   require_known_choice(work, options);
   work.require_matching_runs();
   work.require_usable_data();

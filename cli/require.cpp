@@ -16,6 +16,10 @@ void require_one_of(const std::string& option, const std::string& what, const st
   throw_usage_error(fmt::format("{}: unknown {} {}; allowed: {}", option, what, in_quotes(value), fmt::join(allowed, ", ")));
 }
 
+void require_between(const std::string& option, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high) throw_usage_error(fmt::format("{}: {} is not allowed; must be in [{}, {}]", option, value, low, high));
+}
+
 void require_folder(const std::string& option, const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code ignored;

@@ -45,16 +45,6 @@ const std::string& fingerprint_of(const train::Recipe& recipe, std::map<std::str
   return known[key] = datasets::registry().at(recipe.data.source).make(recipe.data.options)->fingerprint();
 }
 
-/// What a run adds to its row's overrides.
-std::vector<std::string> overrides_of_run(const report::TableSpec& spec, const TableRun& run) {
-  std::vector<std::string> overrides = spec.rows[run.row].overrides;
-  if (run.fold >= 0) {
-    overrides.push_back(fmt::format("data.split.folds={}", spec.folds));
-    overrides.push_back(fmt::format("data.split.fold={}", run.fold));
-  }
-  return overrides;
-}
-
 }  // namespace
 
 std::string to_text(RunState state) {
@@ -69,13 +59,22 @@ std::string to_text(RunState state) {
   return "";
 }
 
-train::Recipe TableWork::recipe_of(const TableRun& run) const {
-  std::vector<std::string> overrides = overrides_of_run(spec_, run);
-  overrides.insert(overrides.end(), request_.overrides.begin(), request_.overrides.end());
-  if (!request_.data.empty()) overrides.push_back("data.root=" + data_root(request_.data));
+/// Of its row, its fold, the command line and its seed; later ones win.
+std::vector<std::string> TableWork::overrides_of(const TableRun& run) const {
+  std::vector<std::string> overrides = spec_.rows[run.row].overrides;
+  overrides.insert(overrides.end(), spec_.overrides.begin(), spec_.overrides.end());
+  if (run.fold >= 0) {
+    overrides.push_back(fmt::format("data.split.folds={}", spec_.folds));
+    overrides.push_back(fmt::format("data.split.fold={}", run.fold));
+  }
+  if (!data_.empty()) overrides.push_back("data.root=" + data_root(data_));
   overrides.push_back(fmt::format("train.seed={}", run.seed));
+  return overrides;
+}
+
+train::Recipe TableWork::recipe_of(const TableRun& run) const {
   try {
-    return train::read_recipe(spec_.rows[run.row].recipe, overrides);
+    return train::read_recipe(spec_.rows[run.row].recipe, overrides_of(run));
   } catch (const Error& error) {
     throw error.with_context(fmt::format("table {}, row '{}'", spec_.name, spec_.rows[run.row].name));
   }
@@ -177,8 +176,7 @@ bool TableWork::train(const TableRun& run, const GlobalOptions& global) const {
   settings.style = global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic;
   settings.resume = state == RunState::unfinished;
   settings.overwrite = state == RunState::missing;  // what a run that was killed before its first checkpoint has left
-  settings.command =
-      fmt::format("larmor train {} {} train.seed={}", spec_.rows[run.row].recipe, fmt::join(overrides_of_run(spec_, run), " "), run.seed);
+  settings.command = fmt::format("larmor train {} {}", spec_.rows[run.row].recipe, fmt::join(overrides_of(run), " "));
   if (!global.quiet) settings.say = [](const std::string& line) { std::cerr << line << "\n"; };
   return train::train(recipe, train::RunFolder(run.folder), settings).finished;
 }
@@ -186,7 +184,7 @@ bool TableWork::train(const TableRun& run, const GlobalOptions& global) const {
 void TableWork::evaluate(const TableScore& score, const GlobalOptions& global) const {
   train::EvaluateRequest request;
   for (const size_t run : score.runs) request.weights.push_back(plan_.runs[run].folder.string());
-  request.data_root = data_root(request_.data);
+  request.data_root = data_root(data_);
   request.split = score.side;
   request.tta = {spec_.tta_of(spec_.rows[score.row])};
   request.device = at::Device(global.device);

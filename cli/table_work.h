@@ -14,16 +14,11 @@ namespace larmor::cli {
 enum class RunState { missing, unfinished, trained };
 std::string to_text(RunState state);
 
-/// What the command line says about every run.
-struct TableRequest {
-  std::vector<std::string> overrides;
-  std::string data;  ///< folder, also as lgg:FOLDER; "": the recipes'
-};
-
 class TableWork {
  public:
-  TableWork(report::TableSpec spec, report::TablePlan plan, TableRequest request)
-      : spec_(std::move(spec)), plan_(std::move(plan)), request_(std::move(request)) {}
+  /// `data`: folder of every run's data, also as lgg:FOLDER; "": the recipes'.
+  TableWork(report::TableSpec spec, report::TablePlan plan, std::string data)
+      : spec_(std::move(spec)), plan_(std::move(plan)), data_(std::move(data)) {}
   const report::TableSpec& spec() const { return spec_; }
   const report::TablePlan& plan() const { return plan_; }
 
@@ -47,12 +42,13 @@ class TableWork {
   void evaluate(const report::TableScore& score, const GlobalOptions& global) const;
 
  private:
+  std::vector<std::string> overrides_of(const report::TableRun& run) const;
   void require_same_recipe(const report::TableRun& run) const;
   void require_same_data(const report::TableRun& run, std::map<std::string, std::string>& fingerprints) const;
 
   const report::TableSpec spec_;
   const report::TablePlan plan_;
-  const TableRequest request_;
+  const std::string data_;
 };
 
 }  // namespace larmor::cli

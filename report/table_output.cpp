@@ -127,6 +127,12 @@ std::string published_line(const TableSpec& spec) {
   return line + ".";
 }
 
+/// What the command line changed in every row; the file's own remarks may say otherwise.
+std::string overrides_line(const TableSpec& spec) {
+  if (spec.overrides.empty()) return "";
+  return fmt::format("Overridden in every row, whatever is said below: {}.", fmt::join(spec.overrides, " "));
+}
+
 /// True where a run may be evaluated more than once.
 bool is_shared(const TableSpec& spec) {
   return spec.sides.size() > 1 || std::any_of(spec.rows.begin(), spec.rows.end(), [](const TableRow& row) { return !row.runs.empty(); });
@@ -135,7 +141,7 @@ bool is_shared(const TableSpec& spec) {
 /// Everything below the table, one line each.
 std::vector<std::string> footnotes(const TableResult& table) {
   std::vector<std::string> lines{convention_line(table)};
-  for (const std::string& line : {selection_line(table), published_line(table.spec), describe_band(table)}) {
+  for (const std::string& line : {selection_line(table), published_line(table.spec), describe_band(table), overrides_line(table.spec)}) {
     if (!line.empty()) lines.push_back(line);
   }
   for (const std::string& choice : table.spec.not_published) lines.push_back("Not published, our choice: " + choice + ".");

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/error.h"
 #include "core/options.h"
+#include "core/progress.h"
 
 namespace larmor::report {
 
@@ -15,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostRows = 1000;
+constexpr int64_t kMostFolds = 1000;
+constexpr int64_t kMostEvaluations = 10000;
 
 /// One level of a factor.
 struct Level {
@@ -79,11 +83,11 @@ OptionTable options_of(TableSpec& spec, Pending& pending) {
   table.add("reference", spec.reference, "row that the others are compared with");
   table.add("metric", spec.metric, "what is compared", metrics);
   table.add("tta", spec.tta, "test-time augmentation of rows that name none");
-  table.add("seeds", spec.seeds, "runs per row", at_least(1));
+  table.add("seeds", spec.seeds, "runs per row", between(1, kMostSeeds));
   table.add("reach", spec.reach, "validation value that epochs are counted to");
   table.add("levels", spec.levels, "validation values that the report counts epochs and seconds to");
-  table.add("sides", spec.sides, "scored sides of the split, the first is compared");
-  table.add("folds", spec.folds, "parts of data.split that each seed trains; 0: the recipes' own split", at_least(0));
+  table.add("sides", spec.sides, "scored sides of the split, the first is compared", {"validation", "test", "hold_out", "train"});
+  table.add("folds", spec.folds, "parts of data.split that each seed trains; 0: the recipes' own split", between(0, kMostFolds));
   table.add("costs", spec.costs, "seconds per epoch and per patient, memory; each run is trained in a process of its own");
   table.add("not_published", spec.not_published, "what the paper does not say, and what was chosen");
   table.add_table("published", published_table(spec), "where the published values come from");
@@ -168,6 +172,10 @@ void check_runs(const TableSpec& spec, TableRow& row, const Place& place, const 
 void read_rows(const ConfigNode& rows, const std::string& recipe, const fs::path& file, TableSpec& spec, Problems& problems) {
   if (!rows.is_sequence() || rows.items.empty()) {
     problems.add(rows.place.file.empty() ? Place{file.string(), 0} : rows.place, "rows", "must be a list of at least one row");
+    return;
+  }
+  if (rows.items.size() > kMostRows) {
+    problems.add(rows.place, "rows", fmt::format("{} rows; at most {}", rows.items.size(), kMostRows));
     return;
   }
   for (size_t i = 0; i < rows.items.size(); ++i) {
@@ -292,6 +300,16 @@ void read_all_factors(const Pending& pending, bool is_full, const fs::path& file
   if (problems.empty()) expand(factors, is_full, resolved(pending.recipe, file), pending.factors.place, spec, problems);
 }
 
+void check_sides(const ConfigNode& tree, const TableSpec& spec, Problems& problems) {
+  const ConfigNode* node = tree.find("sides");
+  const Place& place = node != nullptr ? node->place : tree.place;
+  if (spec.sides.empty()) problems.add(place, "sides", "must name at least one side");
+  std::set<std::string> seen;
+  for (const std::string& side : spec.sides) {
+    if (!seen.insert(side).second) problems.add(place, "sides", fmt::format("{} stands twice", in_quotes(side)));
+  }
+}
+
 void check_reference(const ConfigNode& tree, TableSpec& spec, Problems& problems) {
   const std::vector<std::string> names = names_of(spec.rows);
   if (spec.reference.empty() && !names.empty()) spec.reference = names.front();
@@ -300,7 +318,38 @@ void check_reference(const ConfigNode& tree, TableSpec& spec, Problems& problems
   problems.add(node ? node->place : tree.place, "reference", unknown_name_message("row", spec.reference, names, ""));
 }
 
+// ---- the command line ----
+
+/// The value of an integer at a dotted path; Error (usage) for another one.
+void read_integer(const ConfigNode& tree, const std::string& path, int64_t& value, Bounds bounds) {
+  const ConfigNode* node = tree.find_path(path);
+  if (node == nullptr) return;
+  const size_t dot = path.rfind('.');
+  ConfigNode parent = ConfigNode::make_map(node->place);
+  parent.set(path.substr(dot + 1), *node);
+  OptionTable table;
+  table.add(path.substr(dot + 1), value, "", bounds);
+  Problems problems;
+  table.read(parent, problems, path.substr(0, dot + 1));
+  problems.throw_if_any();
+}
+
+void refuse_key(const ConfigNode& tree, const std::string& path, const std::string& what) {
+  if (const ConfigNode* node = tree.find_path(path)) throw_usage_error(fmt::format("{}: {}: {}", node->place.to_string(), path, what));
+}
+
 // ---- the plan ----
+
+/// Told before anything of that size is made.
+void require_small(const TableSpec& spec, int64_t seeds) {
+  LARMOR_ASSERT(spec.rows.size() <= kMostRows && seeds <= kMostSeeds && spec.folds <= kMostFolds);
+  const auto rows = static_cast<int64_t>(spec.rows.size()), sides = static_cast<int64_t>(spec.sides.size());
+  const int64_t folds = std::max<int64_t>(1, spec.folds), evaluations = rows * seeds * folds * sides;
+  if (evaluations <= kMostEvaluations) return;
+  throw_usage_error(fmt::format("table {}: {} x {} x {} x {} are {} evaluations; at most {}, so take fewer seeds or folds", spec.name,
+                                counted(rows, "row"), counted(seeds, "seed"), counted(folds, "fold"), counted(sides, "side"), evaluations,
+                                kMostEvaluations));
+}
 
 void add_runs(const TableSpec& spec, size_t row, int64_t seeds, const fs::path& folder, TablePlan& plan) {
   for (int64_t seed = 0; seed < seeds; ++seed) {
@@ -353,7 +402,7 @@ TableSpec read_table_spec(const fs::path& file, bool is_full) {
   Pending pending;
   Problems problems;
   options_of(spec, pending).read(tree, problems);
-  if (spec.sides.empty()) problems.add(tree.place, "sides", "must name at least one side");
+  check_sides(tree, spec, problems);
   if (!pending.factors.is_null()) {
     read_all_factors(pending, is_full, file, spec, problems);
   } else {
@@ -366,6 +415,17 @@ TableSpec read_table_spec(const fs::path& file, bool is_full) {
   return spec;
 }
 
+void override_rows(TableSpec& spec, const std::vector<std::string>& overrides) {
+  ConfigNode tree = ConfigNode::make_map();
+  for (const std::string& assignment : overrides) apply_override(tree, assignment);
+  refuse_key(tree, "train.seed", "the table sets it in each run; say --seeds N for seeds 0 … N-1");
+  if (spec.folds > 0) {
+    refuse_key(tree, "data.split.fold", "the table trains every fold; --only ROW/seed-0/fold-1 trains one of them");
+    read_integer(tree, "data.split.folds", spec.folds, between(2, kMostFolds));
+  }
+  spec.overrides = overrides;
+}
+
 std::vector<fs::path> TablePlan::weights_of(const TableScore& score) const {
   std::vector<fs::path> weights;
   weights.reserve(score.runs.size());
@@ -374,6 +434,7 @@ std::vector<fs::path> TablePlan::weights_of(const TableScore& score) const {
 }
 
 TablePlan plan_table(const TableSpec& spec, int64_t seeds, const fs::path& base) {
+  require_small(spec, seeds);
   TablePlan plan;
   plan.folder = base / folder_name(spec.name);
   const auto folder_of = [&](size_t row) { return plan.folder / folder_name(spec.rows[row].name); };

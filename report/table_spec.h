@@ -35,6 +35,8 @@
 
 namespace larmor::report {
 
+constexpr int64_t kMostSeeds = 1000;  ///< per row
+
 /// Metrics that a table may compare: means over patients, and the column of cases.csv that they are the mean of.
 const std::map<std::string, std::string>& patient_columns();
 
@@ -68,12 +70,17 @@ struct TableSpec {
   int64_t folds = 0;   ///< 0: the recipes' own split
   bool costs = false;  ///< shows seconds per epoch and per patient and memory; each run is then trained in a process of its own
   std::vector<TableRow> rows;
+  std::vector<std::string> overrides;  ///< of every row, from the command line
 
   const std::string& tta_of(const TableRow& row) const { return row.tta.empty() ? tta : row.tta; }
 };
 
 /// Error (usage): every mistake of the file on its own line. `is_full` crosses factors; Error where the table has none.
 TableSpec read_table_spec(const std::filesystem::path& file, bool is_full = false);
+
+/// Takes over the command line's key=value words: where the table has `folds`, data.split.folds replaces them. Error (usage): a number of
+/// folds that is not allowed, and keys that the table itself sets in each run (data.split.fold of a table with folds, train.seed).
+void override_rows(TableSpec& spec, const std::vector<std::string>& overrides);
 
 /// One training.
 struct TableRun {
@@ -103,6 +110,7 @@ struct TablePlan {
 };
 
 /// Seeds 0 … seeds-1 of every row, in <base>/<table>/<row>/seed-<n>[/fold-<k>]; further evaluations in [<side>/] below such folders.
+/// Error (usage) for more than 10 000 evaluations.
 TablePlan plan_table(const TableSpec& spec, int64_t seeds, const std::filesystem::path& base = "runs");
 
 }  // namespace larmor::report

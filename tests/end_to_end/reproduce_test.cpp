@@ -106,7 +106,9 @@ TEST_F(ReproduceEnd, AnInterruptStopsEveryProcessAndTheSameCommandGoesOn) {
   const ProcessResult stopped = run_larmor(words, folder_, stop_when_both_run);
   EXPECT_TRUE(is_sent);
   EXPECT_EQ(stopped.exit_code, 1);
-  EXPECT_NE(stopped.err.find("stopped; the same command goes on: larmor reproduce t.yaml --seeds 1 train.epochs=400"), std::string::npos)
+  EXPECT_NE(stopped.err.find("stopped; the same command goes on: larmor reproduce t.yaml train.epochs=400 --seeds 1 --runs stopped --data "
+                             "phantom3 --jobs 2\n"),
+            std::string::npos)
       << stopped.err;
   words.insert(words.end(), "--dry-run");
   const ProcessResult plan = larmor(words);
@@ -135,6 +137,17 @@ TEST_F(ReproduceEnd, FoldsAndFurtherEvaluationsOfTheSameRuns) {
   const nlohmann::json tta =
       nlohmann::json::parse(read_file(folder_ / "runs/tables/folds/adam-tta1/seed-0/fold-1/validation/evaluation.json"));
   EXPECT_EQ(tta["evaluations"][0]["tta"], "tta1");
+}
+
+TEST_F(ReproduceEnd, FoldsOfTheCommandLineArePlannedAndTrained) {
+  std::ofstream(folder_ / "folds5.yaml") << "recipe: a.yaml\nfolds: 5\nrows:\n  - {name: adam}\n";
+  const ProcessResult all = larmor({"reproduce", "folds5.yaml", "--data", "phantom3", "--seeds", "1", "--threads", "1", "--quiet", "--runs",
+                                    "fewer", "data.split.folds=2"});
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_NE(all.out.find("2 runs (2 new)"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("validation side, 3 patients"), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find("\nOverridden in every row, whatever is said below: data.split.folds=2.\n"), std::string::npos) << all.out;
+  EXPECT_FALSE(fs::exists(folder_ / "fewer/tables/folds5/adam/seed-0/fold-2"));
 }
 
 TEST_F(ReproduceEnd, AnEstimateWithoutFinishedRunsIsMeasured) {

@@ -17,9 +17,9 @@ class ProgramError : public ErrorFixture {
 TEST_F(ProgramError, UnknownCommand) { expect(larmor({"trian"}), 2, "unknown command 'trian'; nearest: 'train' (larmor help)"); }
 
 TEST_F(ProgramError, UnknownHelpTopic) {
-  expect(
-      larmor({"help", "foo"}), 2,
-      "unknown help topic 'foo'; allowed: recipe, inspect, prepare, phantom, train, eval, predict, reproduce, report, convert, list, doctor, help");
+  expect(larmor({"help", "foo"}), 2,
+         "unknown help topic 'foo'; allowed: recipe, inspect, prepare, phantom, train, eval, predict, reproduce, report, convert, list, "
+         "doctor, help");
 }
 
 TEST_F(ProgramError, WordsThatNoCommandTakes) {
@@ -208,7 +208,11 @@ TEST_F(ProgramError, TableWithAnUnknownRecipe) {
 
 TEST_F(ProgramError, TableOptionsThatAreNotAllowed) {
   write_file_atomically(folder_ / "rows.yaml", "title: T\nrecipe: a.yaml\nrows:\n  - {name: adam}\n");
-  expect(larmor({"reproduce", "rows.yaml", "--jobs", "0"}), 2, "--jobs: 0 is not allowed; must be >= 1");
+  expect(larmor({"reproduce", "rows.yaml", "--jobs", "0"}), 2, "--jobs: 0 is not allowed; must be in [1, 1024]");
+  expect(larmor({"reproduce", "rows.yaml", "--seeds", "1000000000"}), 2, "--seeds: 1000000000 is not allowed; must be in [0, 1000]");
+  expect(larmor({"reproduce", "rows.yaml", "--seed", "1"}), 2, "--seed: a table runs seeds 0 … N-1; say --seeds N");
+  expect(larmor({"reproduce", "rows.yaml", "train.seed=1"}), 2,
+         "command line: train.seed: the table sets it in each run; say --seeds N for seeds 0 … N-1");
   expect(larmor({"reproduce", "rows.yaml", "--full"}), 2, "rows.yaml:1: factors: missing; --full crosses factors, and this table has rows");
   expect(larmor({"reproduce", "rows.yaml", "--seeds", "1", "--only", "adan"}), 2,
          "--only: unknown run 'adan'; allowed: adam/seed-0 (--dry-run lists them)");

@@ -131,7 +131,58 @@ TEST_F(TableSpecTest, TheShippedTableCanBeRead) {
   EXPECT_FALSE(made.published_same_data);
 }
 
+TEST_F(TableSpecTest, FoldsOfTheCommandLineGoBeforeTheTables) {
+  TableSpec made = read("recipe: a.yaml\nfolds: 5\nrows:\n  - {name: adam}\n");
+  const std::vector<std::string> overrides{"data.split.folds=3", "optim.lr=1e-4"};
+  override_rows(made, overrides);
+  EXPECT_EQ(made.folds, 3);
+  EXPECT_EQ(made.overrides, overrides);
+  EXPECT_EQ(plan_table(made, 2).runs.size(), 6u);
+  override_rows(made, {"data.split={kind: kfold, folds: 2}"});
+  EXPECT_EQ(made.folds, 2);
+}
+
+TEST_F(TableSpecTest, FoldsOfTheCommandLineDoNotMakeATableOfFolds) {
+  TableSpec made = spec();
+  override_rows(made, {"data.split.folds=3", "data.split.fold=2"});
+  EXPECT_EQ(made.folds, 0);
+}
+
 class TableSpecError : public TableSpecTest {};
+
+TEST_F(TableSpecError, KeysThatTheTableSetsInEachRun) {
+  TableSpec made = read("recipe: a.yaml\nfolds: 5\nrows:\n  - {name: adam}\n");
+  const auto error = [&made](const std::string& assignment) { return error_of([&] { override_rows(made, {assignment}); }); };
+  EXPECT_EQ(error("train.seed=1"), "command line: train.seed: the table sets it in each run; say --seeds N for seeds 0 … N-1");
+  EXPECT_EQ(error("data.split.fold=1"),
+            "command line: data.split.fold: the table trains every fold; --only ROW/seed-0/fold-1 trains one of them");
+  EXPECT_EQ(error("data.split.folds=1"), "command line: data.split.folds: 1 is not allowed; must be in [2, 1000]");
+  EXPECT_EQ(error("data.split.folds=all"), "command line: data.split.folds: 'all' is not an integer");
+  EXPECT_EQ(made.folds, 5);
+}
+
+TEST_F(TableSpecError, MoreThanATableMayHold) {
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nseeds: 1000000000\nfolds: 1001\nrows:\n  - {name: adam}\n"); }),
+            at + "2: seeds: 1000000000 is not allowed; must be in [1, 1000]\n" +  //
+                at + "3: folds: 1001 is not allowed; must be in [0, 1000]");
+  std::string rows = "recipe: a.yaml\nrows:\n";
+  for (int i = 0; i < 1001; ++i) rows += "  - {}\n";
+  EXPECT_EQ(error_of([&] { read(rows); }), at + "2: rows: 1001 rows; at most 1000");
+  TableSpec made = spec();
+  made.folds = 11;
+  EXPECT_EQ(error_of([&] { plan_table(made, 1000); }),
+            "table made-up: 2 rows x 1000 seeds x 11 folds x 1 side are 22000 evaluations; at most 10000, so take fewer seeds or folds");
+}
+
+TEST_F(TableSpecError, SidesAreNamedOnce) {
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nsides: [test, tests]\nrows:\n  - {name: adam}\n"); }),
+            at + "2: sides: entry 2: unknown value 'tests'; nearest: 'test'");
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nsides: [test, test]\nrows:\n  - {name: adam}\n"); }),
+            at + "2: sides: 'test' stands twice");
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nsides: []\nrows:\n  - {name: adam}\n"); }), at + "2: sides: must name at least one side");
+}
 
 TEST_F(TableSpecError, TellsEveryMistakeAtOnce) {
   const fs::path file = base_ / "bad.yaml";
@@ -140,7 +191,7 @@ TEST_F(TableSpecError, TellsEveryMistakeAtOnce) {
              "  - {name: adam, recipe: a.yaml}\n  - {recipe: a.yaml, published: {test: 1}}\n  - {name: b}\n");
   const std::string at = file.string() + ":";
   EXPECT_EQ(error_of([&] { read_table_spec(file); }), at + "2: metrik: unknown key; nearest: 'metric'\n" +                           //
-                                                          at + "4: seeds: 0 is not allowed; must be >= 1\n" +                        //
+                                                          at + "4: seeds: 0 is not allowed; must be in [1, 1000]\n" +                //
                                                           at + "8: rows.2.name: 'adam' stands twice\n" +                             //
                                                           at + "9: rows.3.name: missing; every row needs one\n" +                    //
                                                           at + "9: rows.3.published.test: not in published.columns: val\n" +         //
