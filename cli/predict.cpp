@@ -10,7 +10,9 @@
 
 #include "cli/commands.h"
 #include "cli/predict_cases.h"
+#include "core/csv.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/tensors.h"
@@ -18,6 +20,7 @@
 #include "eval/decode.h"
 #include "eval/predict_slices.h"
 #include "eval/predictor.h"
+#include "eval/review.h"
 #include "eval/segmentation.h"
 #include "eval/tta.h"
 #include "train/experiment.h"
@@ -29,6 +32,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr const char* kReviewFile = "review.csv";
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -159,13 +164,14 @@ void require_free(const std::vector<PredictCase>& cases, const PredictOptions& o
       if (fs::is_regular_file(fs::path(options.output) / name)) taken.push_back(fs::path(options.output) / name);
     }
   }
+  if (options.uncertainty && fs::exists(fs::path(options.output) / kReviewFile)) taken.push_back(fs::path(options.output) / kReviewFile);
   if (taken.empty()) return;
   throw_usage_error(fmt::format("--output: {} is there already{}; --overwrite replaces it", taken[0].string(),
                                 taken.size() == 1 ? "" : fmt::format(", and {} more", taken.size() - 1)));
 }
 
 CaseResults decode(std::vector<at::Tensor> probabilities, const SliceStack& stack, const eval::SegmentationOptions& options) {
-  CaseResults results{{}, std::move(probabilities)};
+  CaseResults results{{}, std::move(probabilities), {}};
   std::vector<imaging::Image*> maps;
   for (const at::Tensor& slice : results.probabilities) results.masks.push_back(eval::decode_mask(slice, options.threshold));
   for (imaging::Image& mask : results.masks) maps.push_back(&mask);
@@ -179,17 +185,52 @@ int64_t count_positive(const std::vector<imaging::Image>& masks) {
   });
 }
 
+/// Adds what the members say to the results and sums it up.
+eval::ReviewRow review_case(const std::string& name, eval::VolumeMembers& members, const SliceStack& stack, CaseResults& results) {
+  eval::ReviewSums sums;
+  for (size_t i = 0; i < stack.slices.size(); ++i) {
+    results.uncertainty.push_back(members.uncertainty(i));
+    sums.add(results.masks[i], results.uncertainty[i], stack.numbers[i]);
+  }
+  return eval::review_row(name, sums, members.foreground(stack.numbers), eval::voxel_mm3_of(stack.geometry));
+}
+
+void write_review(const fs::path& output, const std::vector<PredictedCase>& cases) {
+  std::vector<eval::ReviewRow> rows;
+  for (const PredictedCase& one : cases) rows.push_back(one.review.value());
+  eval::sort_for_review(rows);
+  write_file_atomically(output / kReviewFile, to_csv(eval::review_table(rows)));
+}
+
 PredictedCase predict_case(eval::Predictor& predictor, const PredictCase& one, const Setup& setup, const PredictOptions& options,
                            const std::function<void(int64_t)>& on_progress) {
   const auto start = Clock::now();
   SliceStack stack = load_case(one);
   if (is_chosen_from(one, size_of(one), setup.channels)) select_channels(stack, setup.channels);
-  const eval::SliceOptions slices{setup.recipe.data.size, options.batch, setup.recipe.data.normalise};
-  const CaseResults results = decode(eval::predict_slices(predictor, stack.slices, slices, on_progress), stack, setup.segmentation);
-  PredictedCase predicted{one.name, static_cast<int64_t>(stack.slices.size()), count_positive(results.masks), 0, {}};
+  eval::SliceOptions slices{setup.recipe.data.size, options.batch, setup.recipe.data.normalise, {}};
+  eval::VolumeMembers members(setup.segmentation.threshold, setup.segmentation.largest_component);
+  if (options.uncertainty) slices.on_member = [&](size_t slice, const at::Tensor& p) { members.add(slice, p); };
+  CaseResults results = decode(eval::predict_slices(predictor, stack.slices, slices, on_progress), stack, setup.segmentation);
+  PredictedCase predicted{one.name, static_cast<int64_t>(stack.slices.size()), count_positive(results.masks), 0, {}, {}};
+  if (options.uncertainty) predicted.review = review_case(one.name, members, stack, results);
   predicted.files = write_case(options.output, one, stack, results);
   predicted.seconds = seconds_since(start);
   return predicted;
+}
+
+/// The row of review.csv; cells without a number are null.
+nlohmann::json to_json(const eval::ReviewRow& row) {
+  const auto number = [](double value) { return std::isnan(value) ? nlohmann::json(nullptr) : nlohmann::json(value); };
+  return {{"members", row.members},
+          {"uncertainty", number(row.uncertainty)},
+          {"entropy_inside", number(row.entropy_inside)},
+          {"entropy_border", number(row.entropy_border)},
+          {"mutual_information", number(row.mutual_information)},
+          {"volume", number(row.volume)},
+          {"volume_low", number(row.volume_low)},
+          {"volume_high", number(row.volume_high)},
+          {"unit", row.unit},
+          {"most_uncertain_slice", row.most_uncertain_slice}};
 }
 
 nlohmann::json to_json(const std::vector<PredictedCase>& cases) {
@@ -199,8 +240,24 @@ nlohmann::json to_json(const std::vector<PredictedCase>& cases) {
     for (const fs::path& file : one.files) files.push_back(file.string());
     list.push_back(
         {{"case", one.name}, {"slices", one.slices}, {"slices_positive", one.slices_positive}, {"seconds", one.seconds}, {"files", files}});
+    if (one.review) list.back()["review"] = to_json(*one.review);
   }
   return {{"cases", list}};
+}
+
+/// What review.csv says first, and what it cannot say.
+void print_review(const std::vector<PredictedCase>& cases, const std::string& output) {
+  if (cases.empty() || !cases[0].review) return;
+  const auto first = std::max_element(cases.begin(), cases.end(), [](const PredictedCase& a, const PredictedCase& b) {
+    return a.review->uncertainty < b.review->uncertainty;
+  });
+  const int64_t members = first->review->members;
+  std::cout << fmt::format("review  {}: {}, most uncertain {} ({:.3f}), slice {}\n", (fs::path(output) / kReviewFile).string(),
+                           counted(members, "member"), printable(first->name), first->review->uncertainty,
+                           first->review->most_uncertain_slice);
+  if (members > 1) return;
+  std::cout << "note    one network and one view: entropy alone, for there is nobody to disagree; --tta or several weights give mutual "
+               "information and an interval of the volume\n";
 }
 
 void print_summary(const std::vector<PredictedCase>& cases, const std::string& output) {
@@ -213,6 +270,7 @@ void print_summary(const std::vector<PredictedCase>& cases, const std::string& o
   }
   std::cout << fmt::format("{}, {} ({} with prediction) in {}   {}\n", counted(static_cast<int64_t>(cases.size()), "case"),
                            counted(slices, "slice"), positive, format_clock(seconds), output);
+  print_review(cases, output);
 }
 
 }  // namespace
@@ -240,6 +298,7 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
     } catch (const Error& error) {
       throw error.with_context(fmt::format("{} ({} of {} cases done)", one.name, predicted.size(), cases.size()));
     }
+    if (options.uncertainty) write_review(options.output, predicted);
     done += predicted.back().slices;
     bar.message(fmt::format("{:>4}/{}  {}  {}, {} with prediction  {:.1f} s", predicted.size(), cases.size(), one.name,
                             counted(predicted.back().slices, "slice"), predicted.back().slices_positive, predicted.back().seconds));
@@ -250,6 +309,7 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
 void predict_tensor(const PredictOptions& options, const GlobalOptions& global) {
   require_allowed(options);
   if (options.weights.size() > 1) throw_usage_error("predict: logits of a tensor file come from one network; give one");
+  if (options.uncertainty) throw_usage_error("--uncertainty: a tensor file gives logits alone; give images");
   if (!is_tensor_file(options.output)) throw_usage_error("--output: " + options.output + ": logits are written to a .safetensors file");
   if (fs::exists(options.output) && fs::equivalent(options.input, options.output)) {
     throw_usage_error(fmt::format("--output: {} is the input; choose another, source data is never written to", options.output));
@@ -306,7 +366,8 @@ Command predict_command() {
       {"larmor predict runs/quickstart/seed-0/checkpoints/best.safetensors --input "
        "phantom/TCGA_PH_0001_20000101/TCGA_PH_0001_20000101_9.tif "
        "--output one",
-       "one slice, from a checkpoint"}};
+       "one slice, from a checkpoint"},
+      {"larmor predict runs/quickstart/seed-0 --input phantom --output doubts --tta d4 --uncertainty", "what to look at first"}};
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<PredictOptions>();
     arguments.positionals("weights", options->weights, "run, checkpoint or SMP folder; several form an ensemble", true);
@@ -320,6 +381,8 @@ Command predict_command() {
     arguments.flag("--largest-component", options->largest_component, "keep the largest face-connected 3-D component");
     arguments.option("--size", options->size, "side of the square that the network sees; 0: the recipe's");
     arguments.option("--batch", options->batch, "slices in one forward pass");
+    arguments.flag("--uncertainty", options->uncertainty,
+                   "maps of predictive entropy and (of several members) mutual information, and review.csv, the most uncertain case first");
     arguments.flag("--overwrite", options->overwrite, "replace results that are there");
     return [options](const GlobalOptions& global) { return run_predict(*options, global); };
   };

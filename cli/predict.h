@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
+#include "eval/review.h"
 
 namespace larmor::cli {
 
@@ -19,7 +21,8 @@ struct PredictOptions {
   bool largest_component = false;
   int64_t size = 0;  ///< 0: the recipe's
   int64_t batch = 8;
-  bool overwrite = false;  ///< results that are there are replaced
+  bool uncertainty = false;  ///< maps of predictive entropy and mutual information, and review.csv
+  bool overwrite = false;    ///< results that are there are replaced
 };
 
 struct PredictedCase {
@@ -28,9 +31,11 @@ struct PredictedCase {
   int64_t slices_positive = 0;  ///< with a predicted pixel
   double seconds = 0;
   std::vector<std::filesystem::path> files;
+  std::optional<eval::ReviewRow> review;  ///< where uncertainty was asked for
 };
 
-/// Predicts every case of the input. Cases are checked before the first is predicted; each leaves all its files or none.
+/// Predicts every case of the input. Cases are checked before the first is predicted; each leaves all its files or none. With uncertainty
+/// review.csv lists those that are done.
 /// Error (usage, data) names file and reason; Error (run) when interrupted or the disk refuses.
 std::vector<PredictedCase> predict_cases(const PredictOptions& options, const GlobalOptions& global);
 

@@ -281,10 +281,15 @@ Image shown(const Image& slice) {
   return imaging::to_rgb(imaging::select_channels(slice, kFirst));
 }
 
-std::string overlay_png(const Image& slice, const Image& mask) {
+/// The overlay with a line that names the colour.
+std::string overlay_png(const Image& picture) {
+  return imaging::encode_png(imaging::with_legend(picture, {{imaging::kPredictionColour, "prediction"}}));
+}
+
+std::string slice_png(const Image& slice, const Image& mask) {
   Image picture = shown(slice);
   imaging::draw_contour(picture, mask, imaging::kPredictionColour);
-  return imaging::encode_png(picture);
+  return overlay_png(picture);
 }
 
 bool is_empty(const Image& mask) {
@@ -314,7 +319,7 @@ std::string sheet_png(const SliceStack& stack, const std::vector<Image>& masks) 
     imaging::draw_contour(tiles.back(), masks[i], imaging::kPredictionColour);
     captions.push_back(fmt::format("z {}", stack.numbers[i]));
   }
-  return imaging::encode_png(imaging::contact_sheet(tiles, captions, std::min(kSheetColumns, static_cast<int64_t>(tiles.size()))));
+  return overlay_png(imaging::contact_sheet(tiles, captions, std::min(kSheetColumns, static_cast<int64_t>(tiles.size()))));
 }
 
 /// 0/255, as masks of one class are kept beside slices.
@@ -373,37 +378,72 @@ class Staging {
 
 /// Where the results of one file are, below the output.
 struct ResultNames {
-  fs::path mask, probabilities, overlay;
+  fs::path mask, probabilities, overlay, uncertainty, information;
+  std::vector<fs::path> all() const { return {mask, probabilities, overlay, uncertainty, information}; }
 };
 
-ResultNames slice_names(const PredictCase& one, const fs::path& file) {
-  const auto [stem, extension] = split_name(file);
-  return {one.folder / fmt::format("{}_mask{}", stem, extension), one.folder / (stem + "_prob.tif"), one.folder / (stem + "_overlay.png")};
+/// `maps`: the extension of probabilities and what is made from them.
+ResultNames names_of(const fs::path& folder, const std::string& stem, const std::string& extension, const std::string& maps) {
+  return {folder / (stem + "_mask" + extension), folder / (stem + "_prob" + maps), folder / (stem + "_overlay.png"),
+          folder / (stem + "_uncertainty" + maps), folder / (stem + "_mutual_information" + maps)};
 }
 
-ResultNames volume_names(const PredictCase& one) {
-  const std::string extension = split_name(one.files[0]).second;
-  return {one.folder / (one.name + "_mask" + extension), one.folder / (one.name + "_prob" + extension),
-          one.folder / (one.name + "_overlay.png")};
+/// One per slice file, or one for the volume.
+std::vector<ResultNames> all_names(const PredictCase& one) {
+  if (one.is_volume) {
+    const std::string extension = split_name(one.files[0]).second;
+    return {names_of(one.folder, one.name, extension, extension)};
+  }
+  std::vector<ResultNames> names;
+  for (const fs::path& file : one.files) {
+    const auto [stem, extension] = split_name(file);
+    names.push_back(names_of(one.folder, stem, extension, ".tif"));
+  }
+  return names;
 }
 
 void write_slices(Staging& staging, const PredictCase& one, const SliceStack& stack, const CaseResults& results) {
+  const std::vector<ResultNames> all = all_names(one);
   for (size_t i = 0; i < one.files.size(); ++i) {
-    const ResultNames names = slice_names(one, one.files[i]);
     const bool has_one_class = results.probabilities[i].size(0) == 1;
-    imaging::write_image(staging.place(names.mask), has_one_class ? to_full_range(results.masks[i]) : results.masks[i]);
-    imaging::write_image(staging.place(names.probabilities), image_of(results.probabilities[i]));
-    write_file_atomically(staging.place(names.overlay), overlay_png(stack.slices[i], results.masks[i]));
+    imaging::write_image(staging.place(all[i].mask), has_one_class ? to_full_range(results.masks[i]) : results.masks[i]);
+    imaging::write_image(staging.place(all[i].probabilities), image_of(results.probabilities[i]));
+    write_file_atomically(staging.place(all[i].overlay), slice_png(stack.slices[i], results.masks[i]));
+    if (results.uncertainty.empty()) continue;
+    imaging::write_image(staging.place(all[i].uncertainty), image_of(results.uncertainty[i].entropy.unsqueeze(0)));
+    const at::Tensor& information = results.uncertainty[i].mutual_information;
+    if (information.defined()) imaging::write_image(staging.place(all[i].information), image_of(information.unsqueeze(0)));
   }
+}
+
+/// Maps of slices (H x W) as a volume.
+Image volume_of_maps(const std::vector<eval::Uncertainty>& slices, at::Tensor eval::Uncertainty::*map, const SliceStack& stack) {
+  std::vector<Image> images;
+  for (const eval::Uncertainty& slice : slices) images.push_back(image_of((slice.*map).unsqueeze(0)));
+  return volume_of(images, stack);
 }
 
 void write_volume(Staging& staging, const PredictCase& one, const SliceStack& stack, const CaseResults& results) {
   std::vector<Image> probabilities;
   for (const at::Tensor& slice : results.probabilities) probabilities.push_back(image_of(slice));
-  const ResultNames names = volume_names(one);
+  const ResultNames names = all_names(one)[0];
   imaging::write_image(staging.place(names.mask), volume_of(results.masks, stack));
   imaging::write_image(staging.place(names.probabilities), volume_of(probabilities, stack));
   write_file_atomically(staging.place(names.overlay), sheet_png(stack, results.masks));
+  if (results.uncertainty.empty()) return;
+  imaging::write_image(staging.place(names.uncertainty), volume_of_maps(results.uncertainty, &eval::Uncertainty::entropy, stack));
+  if (!results.uncertainty[0].mutual_information.defined()) return;
+  imaging::write_image(staging.place(names.information),
+                       volume_of_maps(results.uncertainty, &eval::Uncertainty::mutual_information, stack));
+}
+
+/// Maps of an earlier prediction would stand beside probabilities that they were not made from.
+void remove_others(const fs::path& output, const PredictCase& one, const std::vector<fs::path>& written) {
+  for (const fs::path& name : result_files(one)) {
+    std::error_code ignored;
+    const bool is_written = std::find(written.begin(), written.end(), output / name) != written.end();
+    if (!is_written && fs::is_regular_file(output / name, ignored)) fs::remove(output / name, ignored);
+  }
 }
 
 }  // namespace
@@ -438,24 +478,24 @@ SliceStack load_case(const PredictCase& one) { return one.is_volume ? load_volum
 
 std::vector<fs::path> result_files(const PredictCase& one) {
   std::vector<fs::path> files;
-  const auto add = [&](const ResultNames& names) { files.insert(files.end(), {names.mask, names.probabilities, names.overlay}); };
-  if (one.is_volume) {
-    add(volume_names(one));
-  } else {
-    for (const fs::path& file : one.files) add(slice_names(one, file));
+  for (const ResultNames& names : all_names(one)) {
+    for (const fs::path& file : names.all()) files.push_back(file);
   }
   return files;
 }
 
 std::vector<fs::path> write_case(const fs::path& output, const PredictCase& one, const SliceStack& stack, const CaseResults& results) {
   LARMOR_ASSERT(results.masks.size() == stack.slices.size() && results.probabilities.size() == stack.slices.size());
+  LARMOR_ASSERT(results.uncertainty.empty() || results.uncertainty.size() == stack.slices.size());
   Staging staging(output);
   if (one.is_volume) {
     write_volume(staging, one, stack, results);
   } else {
     write_slices(staging, one, stack, results);
   }
-  return staging.publish();
+  std::vector<fs::path> files = staging.publish();
+  remove_others(output, one, files);
+  return files;
 }
 
 }  // namespace larmor::cli

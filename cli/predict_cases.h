@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/uncertainty.h"
 #include "imaging/image.h"
 #include "imaging/orient.h"
 
@@ -57,15 +58,18 @@ SliceStack load_case(const PredictCase& one);
 
 /// What is written of a case.
 struct CaseResults {
-  std::vector<imaging::Image> masks;      ///< u8 label maps, one per slice
-  std::vector<at::Tensor> probabilities;  ///< classes x H x W float, one per slice
+  std::vector<imaging::Image> masks;           ///< u8 label maps, one per slice
+  std::vector<at::Tensor> probabilities;       ///< classes x H x W float, one per slice
+  std::vector<eval::Uncertainty> uncertainty;  ///< one per slice, or none where nobody asked
 };
 
-/// The names below the output folder of all that write_case leaves.
+/// The names below the output folder of all that write_case may leave.
 std::vector<std::filesystem::path> result_files(const PredictCase& one);
 
 /// Writes masks (slices: 0/255 for one class, in the input's format; volumes: u8 labels, NIfTI), probabilities (f32; TIFF or NIfTI) and
-/// overlays (PNG) below `output`. All files of a case appear together, or none does. Returns them.
+/// overlays (PNG) below `output`; where there is uncertainty also predictive entropy (_uncertainty) and mutual information
+/// (_mutual_information) as probabilities are. All files of a case appear together, or none does. Returns them. Maps of an earlier
+/// prediction that this one does not have are removed.
 std::vector<std::filesystem::path> write_case(const std::filesystem::path& output, const PredictCase& one, const SliceStack& stack,
                                               const CaseResults& results);
 

@@ -23,6 +23,17 @@ at::Tensor stack_of(std::span<const imaging::Image> slices, const SliceOptions& 
   return stack;
 }
 
+/// Each member of a batch as members of its slices.
+OnMember members_of(std::span<const imaging::Image> batch, size_t first, const SliceOptions& options) {
+  if (!options.on_member) return {};
+  return [batch, first, &options](const at::Tensor& probabilities) {
+    const at::Tensor member = probabilities.to(at::kCPU);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      options.on_member(first + i, resize_to_source(member[static_cast<int64_t>(i)], batch[i].width(), batch[i].height()));
+    }
+  };
+}
+
 }  // namespace
 
 std::vector<at::Tensor> predict_slices(Predictor& predictor, std::span<const imaging::Image> slices, const SliceOptions& options,
@@ -30,7 +41,7 @@ std::vector<at::Tensor> predict_slices(Predictor& predictor, std::span<const ima
   std::vector<at::Tensor> results;
   for (size_t first = 0; first < slices.size(); first += static_cast<size_t>(options.batch)) {
     const auto batch = slices.subspan(first, std::min(static_cast<size_t>(options.batch), slices.size() - first));
-    const at::Tensor probabilities = predictor.probabilities(stack_of(batch, options));
+    const at::Tensor probabilities = predictor.predict(stack_of(batch, options), members_of(batch, first, options)).probabilities;
     if (!at::isfinite(probabilities).all().item<bool>()) {
       throw_run_error("the network's output is not finite: its weights have diverged, or the input holds NaN");
     }

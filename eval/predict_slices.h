@@ -17,6 +17,8 @@ struct SliceOptions {
   int64_t size = 256;  ///< side of the square that the network sees
   int64_t batch = 8;   ///< slices in one forward pass
   datasets::NormaliseOptions normalise;
+  /// Each member's probabilities of a slice (Predictor::members() times, in one order), at the slice's own size: classes x height x width.
+  std::function<void(size_t slice, const at::Tensor& probabilities)> on_member;
 };
 
 /// `slices`: 2-D, u8 or f32, with the network's number of channels (assertion). Result: one classes x height x width tensor of

@@ -89,10 +89,13 @@ at::Tensor Predictor::forward_in_pieces(models::Segmenter& network, const at::Te
   return at::cat(pieces);
 }
 
-at::Tensor Predictor::merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits) {
+at::Tensor Predictor::merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits,
+                                           const OnMember& on_member) {
   if (views_.size() == 1) {
     first_logits = forward_in_pieces(network, image);
-    return task_.activate(first_logits);
+    at::Tensor probabilities = task_.activate(first_logits);
+    if (on_member) on_member(probabilities);
+    return probabilities;
   }
   std::vector<at::Tensor> seen;
   for (const View& view : views_) seen.push_back(apply_view(image, view));
@@ -100,25 +103,26 @@ at::Tensor Predictor::merged_probabilities(models::Segmenter& network, const at:
   const bool of_logits = options_.merge_of == "logits";
   std::vector<at::Tensor> outputs = (of_logits ? logits : task_.activate(logits)).chunk(static_cast<int64_t>(views_.size()));
   for (size_t i = 0; i < views_.size(); ++i) outputs[i] = undo_view(outputs[i], views_[i]);
+  for (size_t i = 0; i < views_.size() && on_member; ++i) on_member(of_logits ? task_.activate(outputs[i]) : outputs[i]);
   first_logits = logits.narrow(0, 0, image.size(0));
   const at::Tensor merged = merge_views(outputs, options_.merge);
   return of_logits ? task_.activate(merged) : merged;
 }
 
-Prediction Predictor::predict(const at::Tensor& image) {
+Prediction Predictor::predict(const at::Tensor& image, const OnMember& on_member) {
   try {
-    return predict_batch(image);
+    return predict_batch(image, on_member);
   } catch (const c10::Error& error) {
     rethrow_out_of_memory(error, image, views_.size());
   }
 }
 
-Prediction Predictor::predict_batch(const at::Tensor& image) {
+Prediction Predictor::predict_batch(const at::Tensor& image, const OnMember& on_member) {
   const c10::InferenceMode inference;
   const at::Tensor input = image.to(device_);
   Prediction prediction;
   for (const auto& network : networks_) {
-    const at::Tensor one = merged_probabilities(*network, input, prediction.logits);
+    const at::Tensor one = merged_probabilities(*network, input, prediction.logits, on_member);
     prediction.probabilities = prediction.probabilities.defined() ? prediction.probabilities + one : one;
   }
   if (networks_.size() > 1) {

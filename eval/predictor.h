@@ -2,6 +2,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,24 +27,30 @@ struct Prediction {
   at::Tensor logits;         ///< of the unchanged view, float32, on the device; undefined for an ensemble
 };
 
+/// Given each member of a prediction by itself: one network's probabilities of one view, turned back (N x classes x H x W, float32, on
+/// the device). What eval/uncertainty.h is made from.
+using OnMember = std::function<void(const at::Tensor& probabilities)>;
+
 class Predictor {
  public:
   /// Several networks form an ensemble: the mean of their (merged) probabilities. Puts them into eval mode and prepares them for
   /// inference; whoever trains one afterwards calls train(true). Error (usage): networks of different classes or input channels,
   /// unknown names, merges that do not fit (roots of logits, sums of probabilities), mirrored views of a lateral task.
   Predictor(std::vector<std::shared_ptr<models::Segmenter>> networks, const Task& task, PredictorOptions options, at::Device device);
-  /// N x C x H x W on any device. Views of one batch go through the network together. No graph is recorded.
-  Prediction predict(const at::Tensor& image);
+  /// N x C x H x W on any device. Views of one batch go through the network together. No graph is recorded. `on_member` is called members()
+  /// times, network by network and view by view.
+  Prediction predict(const at::Tensor& image, const OnMember& on_member = {});
   at::Tensor probabilities(const at::Tensor& image) { return predict(image).probabilities; }
   /// Raw logits of the only network, no augmentation (predict --input t.safetensors).
   at::Tensor logits(const at::Tensor& image);
   const models::SegmenterInfo& info() const { return networks_[0]->info(); }
+  int64_t members() const { return static_cast<int64_t>(networks_.size() * views_.size()); }
   const PredictorOptions& options() const { return options_; }
 
  private:
-  Prediction predict_batch(const at::Tensor& image);
+  Prediction predict_batch(const at::Tensor& image, const OnMember& on_member);
   /// Probabilities of one network, its views merged. `first_logits` receives the logits of the unchanged view.
-  at::Tensor merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits);
+  at::Tensor merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits, const OnMember& on_member);
   at::Tensor forward_in_pieces(models::Segmenter& network, const at::Tensor& stack);
 
   std::vector<std::shared_ptr<models::Segmenter>> networks_;

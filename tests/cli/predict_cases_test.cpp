@@ -172,7 +172,9 @@ TEST(PredictCases, SlicesLeaveMasksProbabilitiesAndOverlays) {
   EXPECT_EQ(mask.data<uint8_t>()[2], 0);
   EXPECT_EQ(probability.type, PixelType::f32);
   EXPECT_FLOAT_EQ(probability.data<float>()[24 * 17 - 1], (24 * 17 - 1) / 1000.0f);
-  EXPECT_EQ(imaging::read_image(output / "p/a_1_overlay.png").size, mask.size);
+  const Image overlay = imaging::read_image(output / "p/a_1_overlay.png");
+  EXPECT_EQ(overlay.width(), mask.width());
+  EXPECT_GT(overlay.height(), mask.height());  // the legend is below
 }
 
 TEST(PredictCases, VolumesKeepGeometryAndPlaces) {
@@ -222,6 +224,56 @@ TEST(PredictCases, SeveralClassesKeepTheirLabels) {
   const Image mask = imaging::read_image(root / "out/v_mask.nii.gz");
   EXPECT_EQ(*std::max_element(mask.data<uint8_t>(), mask.data<uint8_t>() + mask.voxels()), 2);
   EXPECT_EQ(imaging::read_image(root / "out/v_prob.nii.gz").channels, 3);
+}
+
+/// Maps that tell their slice and pixel.
+std::vector<eval::Uncertainty> maps_for(const SliceStack& stack, bool has_members) {
+  std::vector<eval::Uncertainty> maps;
+  for (const Image& slice : stack.slices) {
+    const at::Tensor entropy = at::arange(slice.voxels(), at::kFloat).reshape({slice.height(), slice.width()}) + 100.0 * maps.size();
+    maps.push_back({entropy, has_members ? entropy / 2 : at::Tensor()});
+  }
+  return maps;
+}
+
+TEST(PredictCases, MapsOfUncertaintyStandBesideProbabilities) {
+  const fs::path root = larmor::testing::make_temporary_folder("cases");
+  imaging::write_image(root / "v.nii.gz", sagittal_volume(3));
+  imaging::write_image(root / "a_1.png", picture({24, 17, 1}, 3, PixelType::u8, 1));
+  for (const PredictCase& one : find_cases(root.string())) {
+    const SliceStack stack = load_case(one);
+    CaseResults results = results_for(stack, 1);
+    for (size_t i = 0; i < stack.slices.size(); ++i) results.probabilities[i] = maps_for(stack, true)[i].entropy.unsqueeze(0);
+    results.uncertainty = maps_for(stack, true);
+    const std::vector<fs::path> files = write_case(root / "out", one, stack, results);
+    ASSERT_EQ(files.size(), 5u);
+    const Image probabilities = imaging::read_image(files[1]), entropy = imaging::read_image(files[3]),
+                information = imaging::read_image(files[4]);
+    EXPECT_EQ(entropy.type, PixelType::f32);
+    EXPECT_EQ(entropy.size, probabilities.size);
+    EXPECT_EQ(entropy.geometry, probabilities.geometry);
+    EXPECT_EQ(entropy.bytes, probabilities.bytes);  // the same values at the same places
+    for (int64_t i = 0; i < entropy.voxels(); ++i) ASSERT_EQ(information.data<float>()[i], entropy.data<float>()[i] / 2);
+  }
+  EXPECT_TRUE(fs::exists(root / "out/v_uncertainty.nii.gz"));
+  EXPECT_TRUE(fs::exists(root / "out/a_1_mutual_information.tif"));
+}
+
+TEST(PredictCases, MapsOfAnEarlierPredictionDoNotOutliveIt) {
+  const fs::path root = larmor::testing::make_temporary_folder("cases");
+  imaging::write_image(root / "v.nii.gz", sagittal_volume(3));
+  const PredictCase one = find_cases((root / "v.nii.gz").string())[0];
+  const SliceStack stack = load_case(one);
+  CaseResults results = results_for(stack, 1);
+  results.uncertainty = maps_for(stack, true);
+  write_case(root / "out", one, stack, results);
+  results.uncertainty = maps_for(stack, false);
+  EXPECT_EQ(write_case(root / "out", one, stack, results).size(), 4u);
+  EXPECT_FALSE(fs::exists(root / "out/v_mutual_information.nii.gz"));
+  EXPECT_TRUE(fs::exists(root / "out/v_uncertainty.nii.gz"));
+  results.uncertainty.clear();
+  EXPECT_EQ(write_case(root / "out", one, stack, results).size(), 3u);
+  EXPECT_FALSE(fs::exists(root / "out/v_uncertainty.nii.gz"));
 }
 
 TEST(PredictCases, AFailedCaseLeavesNothing) {

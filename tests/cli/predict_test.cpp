@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/tensors.h"
@@ -98,6 +99,50 @@ TEST_F(PredictSlow, ThresholdAndAugmentationAreUsed) {
   options.tta = "d4";
   const Image augmented = imaging::read_image(predict(options)[0].files[1]);
   EXPECT_NE(plain.bytes, augmented.bytes);
+}
+
+TEST_F(PredictSlow, UncertaintyLeavesMapsAndAReviewList) {
+  PredictOptions options = options_for((folder_ / "data").string(), "doubts");
+  options.uncertainty = true;
+  options.tta = "d4";
+  const std::vector<PredictedCase> cases = predict(options);
+  ASSERT_EQ(cases.size(), 2u);
+  EXPECT_EQ(cases[0].files.size(), 15u);
+  const CsvTable review = read_csv(folder_ / "doubts/review.csv");
+  ASSERT_EQ(review.rows.size(), 2u);
+  EXPECT_GE(std::stod(review.rows[0][review.column("uncertainty")]), std::stod(review.rows[1][review.column("uncertainty")]));
+  for (const std::vector<std::string>& row : review.rows) {
+    EXPECT_EQ(row[review.column("members")], "8");
+    EXPECT_EQ(row[review.column("unit")], "px");
+    EXPECT_LE(std::stod(row[review.column("volume_low")]), std::stod(row[review.column("volume_high")]));
+  }
+  // the plain prediction is untouched by being asked for more
+  options.uncertainty = false;
+  options.output = (folder_ / "no-doubts").string();
+  const std::vector<PredictedCase> plain = predict(options);
+  const Image probability = imaging::read_image(plain[0].files[1]), entropy = imaging::read_image(cases[0].files[3]);
+  EXPECT_EQ(imaging::read_image(cases[0].files[1]).bytes, probability.bytes);
+  for (int64_t i = 0; i < entropy.voxels(); ++i) {
+    const double p = probability.data<float>()[i];
+    ASSERT_NEAR(entropy.data<float>()[i], -(p * std::log2(p) + (1 - p) * std::log2(1 - p)), 1e-5);
+  }
+}
+
+TEST_F(PredictSlow, OneMemberHasEntropyAlone) {
+  PredictOptions options = options_for((folder_ / "data" / larmor::testing::tiny_patient(0)).string(), "alone");
+  options.uncertainty = true;
+  const std::vector<PredictedCase> cases = predict(options);
+  EXPECT_EQ(cases[0].files.size(), 12u);
+  const CsvTable review = read_csv(folder_ / "alone/review.csv");
+  EXPECT_EQ(review.rows[0][review.column("members")], "1");
+  for (const char* column : {"mutual_information", "volume_low", "volume_high"})
+    EXPECT_EQ(review.rows[0][review.column(column)], "") << column;
+  options.overwrite = true;
+  ::testing::internal::CaptureStdout();
+  run_predict(options, {});
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(),
+              ::testing::HasSubstr("note    one network and one view: entropy alone, for there is nobody to disagree; --tta or several "
+                                   "weights give mutual information and an interval of the volume\n"));
 }
 
 /// The same head in two axis orders: results lie at the same places in space, in each file's own geometry.
@@ -202,12 +247,20 @@ TEST_F(PredictSlow, MessagesOfErrors) {
   options = options_for(slice, "out");
   options.size = 30;
   EXPECT_EQ(message_of(options), "--size: 30 is not allowed; linknet needs multiples of 8, e.g. 32");
+  make_folder(folder_ / "reviewed");
+  write_file_atomically(folder_ / "reviewed/review.csv", "mine");
+  options = options_for(slice, "reviewed");
+  options.uncertainty = true;
+  EXPECT_EQ(message_of(options), "--output: " + folder + "/reviewed/review.csv is there already; --overwrite replaces it");
   save_tensors(folder_ / "wrong.safetensors", {{"inputs", at::zeros({1})}});
   EXPECT_EQ(message_of(options_for(folder + "/wrong.safetensors", "other.safetensors")),
             folder + "/wrong.safetensors: has no tensor 'input'");
   save_tensors(folder_ / "rank.safetensors", {{"input", at::zeros({3, 32, 32})}});
   EXPECT_EQ(message_of(options_for(folder + "/rank.safetensors", "other.safetensors")),
             folder + "/rank.safetensors: tensor 'input' is F32 of rank 3; needed F32 of N x C x H x W");
+  options = options_for(folder + "/rank.safetensors", "other.safetensors");
+  options.uncertainty = true;
+  EXPECT_EQ(message_of(options), "--uncertainty: a tensor file gives logits alone; give images");
   EXPECT_EQ(message_of(options_for(folder + "/rank.safetensors", "o.nii")),
             "--output: " + folder + "/o.nii: logits are written to a .safetensors file");
 }

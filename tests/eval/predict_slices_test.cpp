@@ -63,6 +63,22 @@ TEST(PredictSlices, BatchesAndSizesMix) {
   }
 }
 
+TEST(PredictSlices, MembersComeAtTheSizeOfTheirSlices) {
+  const auto task = make_segmentation({}, 1);
+  Predictor predictor({TinySegmenter::random(3, 1, 5)}, *task, {"flip"}, at::kCPU);
+  const std::vector<Image> images = {picture(16, 16, 1), picture(20, 11, 2), picture(9, 31, 3)};
+  SliceOptions options = unit_options(16, 2);
+  std::vector<at::Tensor> sums(images.size());
+  std::vector<int> members(images.size(), 0);
+  options.on_member = [&](size_t slice, const at::Tensor& member) {
+    sums[slice] = members[slice] == 0 ? member.clone() : sums[slice] + member;
+    members[slice] += 1;
+  };
+  const std::vector<at::Tensor> found = predict_slices(predictor, images, options);
+  EXPECT_EQ(members, (std::vector<int>{4, 4, 4}));
+  for (size_t i = 0; i < images.size(); ++i) EXPECT_LE((sums[i] / 4 - found[i]).abs().max().item<double>(), 1e-6);
+}
+
 TEST(PredictSlices, NothingGivesNothing) {
   const auto task = make_segmentation({}, 1);
   Predictor predictor({TinySegmenter::random(3, 1, 5)}, *task, {}, at::kCPU);

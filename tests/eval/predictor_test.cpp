@@ -141,6 +141,43 @@ TEST(Predictor, RecordsNoGraphAndLeavesTheNetworkTrainable) {
   EXPECT_TRUE(net->named_parameters()[0].second.grad().defined());
 }
 
+/// Every network with every view, in their own order, each as if it were alone; their mean is the prediction.
+TEST(Predictor, MembersAreGivenOneByOne) {
+  const auto task = make_segmentation({}, 1);
+  const auto first = TinySegmenter::random(3, 1, 1), second = TinySegmenter::random(3, 1, 2);
+  const at::Tensor image = at::rand({2, 3, 6, 6});
+  std::vector<at::Tensor> expected;
+  for (const auto& net : {first, second}) {
+    Predictor alone({net}, *task, {}, at::kCPU);
+    for (const View& view : tta_views("d4")) expected.push_back(undo_view(alone.probabilities(apply_view(image, view)), view));
+  }
+  for (const char* merge_of : {"probabilities", "logits"}) {
+    Predictor predictor({first, second}, *task, {"d4", "mean", merge_of}, at::kCPU);
+    EXPECT_EQ(predictor.members(), 16);
+    std::vector<at::Tensor> members;
+    const Prediction asked = predictor.predict(image, [&](const at::Tensor& member) { members.push_back(member.clone()); });
+    ASSERT_EQ(members.size(), expected.size());
+    at::Tensor sum = at::zeros_like(expected[0]);
+    for (size_t i = 0; i < members.size(); ++i) {
+      EXPECT_LE((members[i] - expected[i]).abs().max().item<double>(), 1e-6) << merge_of << " " << i;
+      sum += members[i];
+    }
+    EXPECT_TRUE(at::equal(asked.probabilities, predictor.probabilities(image)));
+    if (std::string(merge_of) == "logits") continue;
+    EXPECT_LE((sum / 16 - asked.probabilities).abs().max().item<double>(), 1e-6);
+  }
+}
+
+TEST(Predictor, ASingleMemberIsThePrediction) {
+  const auto task = make_segmentation({}, 3);
+  Predictor predictor({TinySegmenter::random(3, 3, 1)}, *task, {}, at::kCPU);
+  EXPECT_EQ(predictor.members(), 1);
+  std::vector<at::Tensor> members;
+  const Prediction prediction = predictor.predict(at::rand({2, 3, 6, 6}), [&](const at::Tensor& member) { members.push_back(member); });
+  ASSERT_EQ(members.size(), 1u);
+  EXPECT_TRUE(at::equal(members[0], prediction.probabilities));
+}
+
 TEST(Predictor, LateralTasksKeepTheirSides) {
   const MultiLabelTask lateral(true);
   const auto net = TinySegmenter::random(3, 2, 1);
