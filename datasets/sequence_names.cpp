@@ -71,8 +71,6 @@ std::string kind_of(const DicomSeries& series) {
   return *series.repetition_time_ms <= 1000 && *series.echo_time_ms <= 30 ? "T1" : "";
 }
 
-std::string name_of(const DicomSeries& series) { return fmt::format("{} '{}'", series.number, series.description); }
-
 auto time_of(const DicomSeries& series) { return std::tie(series.study_date, series.acquisition_time, series.number); }
 
 /// Puts the one candidate in its place, or tells that there are several.
@@ -82,8 +80,8 @@ void place(ProtocolMatch& match, const std::vector<DicomSeries>& series, const s
   if (candidates.size() < 2) return;
   std::vector<std::string> names;
   names.reserve(candidates.size());
-  for (const size_t i : candidates) names.push_back(name_of(series[i]));
-  match.problems.push_back(fmt::format("{} series could be {}: {}", candidates.size(), sequence, fmt::join(names, ", ")));
+  for (const size_t i : candidates) names.push_back(series_name(series[i]));
+  match.problems[sequence] = fmt::format("{} series could be {}: {}", candidates.size(), sequence, fmt::join(names, ", "));
 }
 
 void place_t1(ProtocolMatch& match, const std::vector<DicomSeries>& series, const std::vector<size_t>& candidates) {
@@ -123,13 +121,15 @@ std::optional<SequenceName> sequence_of_name(std::string_view stem) {
   return found;
 }
 
+std::string series_name(const DicomSeries& series) { return fmt::format("{} '{}'", series.number, series.description); }
+
 ProtocolMatch match_protocol(const std::vector<DicomSeries>& series) {
   ProtocolMatch match;
   std::map<std::string, std::vector<size_t>> candidates;
   for (size_t i = 0; i < series.size(); ++i) {
     const std::string kind = kind_of(series[i]);
     if (kind.empty()) {
-      match.unused.push_back(name_of(series[i]));
+      match.unused.push_back(series_name(series[i]));
     } else {
       candidates[kind].push_back(i);
     }

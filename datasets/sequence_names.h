@@ -20,11 +20,14 @@ struct SequenceName {
 /// front (BIDS); FLAIR also t2f, tirm, dark-fluid; a label also seg, mask, tumour. Nothing for other names.
 std::optional<SequenceName> sequence_of_name(std::string_view stem);
 
+/// "3 't2_tse_SAG'": number and description.
+std::string series_name(const imaging::DicomSeries& series);
+
 /// A DICOM folder's series by sequence.
 struct ProtocolMatch {
-  std::map<std::string, size_t> sequences;  ///< sequence → index into the series
-  std::vector<std::string> problems;        ///< "two series could be FLAIR: 4 'a', 6 'b'"
-  std::vector<std::string> unused;          ///< "3 't2_tse_SAG'"
+  std::map<std::string, size_t> sequences;      ///< sequence → index into the series
+  std::map<std::string, std::string> problems;  ///< sequence → "2 series could be FLAIR: 4 'a', 6 'b'"
+  std::vector<std::string> unused;              ///< "3 't2_tse_SAG'"
 };
 
 /// Sorts by description and protocol name, else by TR, TE and TI; scouts, diffusion, susceptibility and other planes are left aside.

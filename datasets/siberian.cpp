@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <tuple>
 
@@ -20,9 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using imaging::Image;
-using imaging::PixelType;
+using nlohmann::json;
 
-constexpr float kFullScale = 65535;
 constexpr size_t kMostThreads = 16;
 
 using ClassTable = std::array<uint8_t, 256>;  ///< stored value → class
@@ -58,6 +58,7 @@ class SiberianSource final : public Source {
   const std::vector<Finding>& findings() const override { return findings_; }
   bool is_phantom() const override { return index_.is_phantom; }
   std::string fingerprint() const override;
+  std::string preparation() const override;
 
  private:
   struct Opened {
@@ -68,7 +69,6 @@ class SiberianSource final : public Source {
   void open_all();
   void take(std::vector<Opened> opened);
   void add_cases(size_t volume, const std::vector<int64_t>& foreground);
-  Image sequences_at(const SiberianVolume& volume, int64_t z) const;
 
   const SiberianOptions options_;
   const fs::path root_;
@@ -182,27 +182,13 @@ void SiberianSource::add_cases(size_t volume, const std::vector<int64_t>& foregr
   }
 }
 
-/// The picked sequences of a slice as f32 in [0, 1]; beyond the ends the border slice.
-Image SiberianSource::sequences_at(const SiberianVolume& volume, int64_t z) const {
-  const int64_t inside = std::clamp<int64_t>(z, 0, volume.size()[2] - 1);
-  const auto channels = static_cast<int64_t>(picked_.size());
-  Image result = Image::make({volume.size()[0], volume.size()[1], 1}, channels, PixelType::f32);
-  for (int64_t c = 0; c < channels; ++c) {
-    const Image stored = volume.image(picked_[static_cast<size_t>(c)], inside);
-    result.geometry = stored.geometry;
-    const uint16_t* values = stored.data<uint16_t>();
-    float* out = result.data<float>() + c;
-    for (int64_t i = 0; i < stored.voxels(); ++i) out[i * channels] = static_cast<float>(values[i]) / kFullScale;
-  }
-  return result;
-}
-
 RawSample SiberianSource::load(int64_t index) const {
   LARMOR_ASSERT(index >= 0 && index < static_cast<int64_t>(cases_.size()));
   const SiberianVolume& volume = *volumes_[volume_of_[static_cast<size_t>(index)]];
   const CaseKey& key = cases_[static_cast<size_t>(index)].key;
-  RawSample sample{key, composition_.compose([&](int64_t offset) { return sequences_at(volume, key.slice + offset); }),
-                   volume.label(key.slice)};
+  const auto stored_at = [&](size_t sequence, int64_t z) { return volume.image(sequence, z); };
+  const auto slice_at = [&](int64_t offset) { return sequences_at(stored_at, picked_, volume.size()[2], key.slice + offset); };
+  RawSample sample{key, composition_.compose(slice_at), volume.label(key.slice)};
   uint8_t* label = sample.label.data<uint8_t>();
   std::transform(label, label + sample.label.voxels(), label, [&](uint8_t value) { return classes_[value]; });
   return sample;
@@ -212,6 +198,12 @@ std::string SiberianSource::fingerprint() const {
   std::string all;
   for (const auto& volume : volumes_) all += volume->facts().name() + "\t" + volume->facts().key + "\n";
   return sha256(std::as_bytes(std::span(all)));
+}
+
+/// One preparation makes all volumes of an index, so the first tells it.
+std::string SiberianSource::preparation() const {
+  const json provenance = json::parse(volumes_.front()->provenance());
+  return json{{"parameters", provenance.value("parameters", json::object())}, {"labels", index_.labels}}.dump();
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ using imaging::throw_damaged;
 using nlohmann::json;
 
 constexpr const char* kFormat = "larmor siberian cache";
+constexpr float kFullScale = 65535;
 
 /// Parses an object of our format and version, and hands it on; whatever it lacks is told in one line.
 template <class Read>
@@ -105,6 +106,25 @@ Image SiberianVolume::image(size_t sequence, int64_t z) const {
 }
 
 Image SiberianVolume::label(int64_t z) const { return slice_of(file_.at("label", PixelType::u8, 3), 0, z); }
+
+Image sequences_at(const std::function<Image(size_t sequence, int64_t z)>& stored_at, const std::vector<size_t>& sequences, int64_t slices,
+                   int64_t z) {
+  LARMOR_ASSERT(!sequences.empty() && slices > 0);
+  const int64_t inside = std::clamp<int64_t>(z, 0, slices - 1);
+  const auto channels = static_cast<int64_t>(sequences.size());
+  Image result;
+  for (int64_t c = 0; c < channels; ++c) {
+    const Image stored = stored_at(sequences[static_cast<size_t>(c)], inside);
+    if (c == 0) {
+      result = Image::make(stored.size, channels, PixelType::f32);
+      result.geometry = stored.geometry;
+    }
+    const uint16_t* values = stored.data<uint16_t>();
+    float* out = result.data<float>() + c;
+    for (int64_t i = 0; i < stored.voxels(); ++i) out[i * channels] = static_cast<float>(values[i]) / kFullScale;
+  }
+  return result;
+}
 
 bool is_siberian_cache(const fs::path& folder) {
   std::error_code ignored;

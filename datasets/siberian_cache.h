@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -56,6 +57,11 @@ class SiberianVolume {
   SiberianFacts facts_;
   std::array<int64_t, 3> size_{};
 };
+
+/// Slice z of `slices` as networks see it: these sequences, f32 in [0, 1], interleaved in this order; beyond the ends of the volume the
+/// border slice. `stored_at` gives a sequence's slice as stored (u16).
+imaging::Image sequences_at(const std::function<imaging::Image(size_t sequence, int64_t z)>& stored_at,
+                            const std::vector<size_t>& sequences, int64_t slices, int64_t z);
 
 /// The list of a set's volumes.
 struct SiberianIndex {

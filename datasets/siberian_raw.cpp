@@ -67,6 +67,7 @@ class Finder {
 
   RawSet find() {
     if (options_.root.empty() || !is_folder(set_.root)) throw_data_error(fmt::format("{}: no such folder", options_.root));
+    if (options_.use != RawUse::training) find_own_folder();
     set_.is_phantom = is_there(set_.root / kPhantomMarker);
     if (is_there(set_.root / kDescription)) {
       find_cases();
@@ -77,9 +78,9 @@ class Finder {
     leave_out();
     if (set_.subjects.empty() && faults_.empty()) {
       throw_data_error(
-          fmt::format("{}: holds no subject; each is a folder with volumes named by sequence (T1, T1CE, FLAIR, label), or a "
+          fmt::format("{}: holds no subject; each is a folder with volumes named by sequence (T1, T1CE, FLAIR{}){}, or a "
                       "case of an nnU-Net folder with dataset.json",
-                      options_.root));
+                      options_.root, needs_label() ? ", label" : "", needs_label() ? "" : " or with DICOM series"));
     }
     check_subjects();
     settle();
@@ -88,9 +89,68 @@ class Finder {
   }
 
  private:
+  bool needs_label() const { return options_.use == RawUse::training; }
+
+  bool is_needed(const std::string& sequence) const {
+    return std::find(options_.sequences.begin(), options_.sequences.end(), sequence) != options_.sequences.end();
+  }
+
+  bool is_looked_at(const std::string& sequence) const { return options_.use == RawUse::inspection || is_needed(sequence); }
+
+  /// Where the root is one subject's own folder, its set is the folder above.
+  void find_own_folder() {
+    const fs::path folder = (fs::absolute(set_.root) / "x").lexically_normal().parent_path();
+    if (is_there(set_.root / kDescription) || !folder.has_filename() || !is_one_subject()) return;
+    only_ = folder.filename().string();
+    set_.root = folder.parent_path();
+  }
+
+  /// False where a folder in the root has all that is needed, or several have much of it: then they are the subjects. Else what lies there
+  /// belongs together.
+  bool is_one_subject() const {
+    size_t folders = 0, folders_with_much = 0;
+    bool has_whole = false;
+    std::map<std::string, size_t> folders_of_study;
+    for (const std::string& name : list_folder(set_.root)) {
+      const Content content = content_of(set_.root / name);
+      if (content.sequences.empty()) continue;
+      if (!is_folder(set_.root / name)) return true;
+      const auto count = static_cast<size_t>(
+          std::count_if(content.sequences.begin(), content.sequences.end(), [&](const auto& sequence) { return is_needed(sequence); }));
+      ++folders;
+      folders_with_much += count >= 2;
+      has_whole = has_whole || count == options_.sequences.size();
+      if (has_whole && count >= 2) return false;
+      for (const std::string& study : content.studies) ++folders_of_study[study];
+    }
+    // A series' folder may have all that a network of one sequence needs.
+    const bool is_spread =
+        std::any_of(folders_of_study.begin(), folders_of_study.end(), [](const auto& entry) { return entry.second > 1; });
+    return folders > 1 && folders_with_much < 2 && (!has_whole || is_spread);
+  }
+
+  /// What a file, or a folder and all below it, shows.
+  struct Content {
+    std::set<std::string> sequences;
+    std::set<std::string> studies;  ///< StudyInstanceUID
+  };
+
+  static Content content_of(const fs::path& path) {
+    Content content;
+    for (const fs::path& file : is_folder(path) ? files_below(path) : std::vector<fs::path>{path}) {
+      const std::optional<std::string> stem = stem_of(file.filename().string());
+      const std::optional<SequenceName> found = stem ? sequence_of_name(*stem) : std::nullopt;
+      if (found) content.sequences.insert(found->sequence);
+    }
+    const imaging::DicomFolder folder = imaging::list_dicom(path);
+    for (const auto& [sequence, index] : match_protocol(folder.series).sequences) content.sequences.insert(sequence);
+    for (const imaging::DicomSeries& series : folder.series) content.studies.insert(series.study_uid);
+    return content;
+  }
+
   void find_folders() {
     for (const std::string& name : list_folder(set_.root)) {
-      if (is_folder(set_.root / name)) set_.subjects.push_back(subject_in(name));
+      if (is_folder(set_.root / name) && (only_.empty() || name == only_)) set_.subjects.push_back(subject_in(name));
     }
     // A folder without any volume is something else (a report, transforms), and told.
     std::erase_if(set_.subjects, [&](const RawSubject& subject) {
@@ -130,7 +190,7 @@ class Finder {
     return subject;
   }
 
-  std::vector<fs::path> files_below(const fs::path& folder) const {
+  static std::vector<fs::path> files_below(const fs::path& folder) {
     std::vector<fs::path> files;
     std::error_code error;
     auto entry = fs::recursive_directory_iterator(folder, error);
@@ -147,7 +207,7 @@ class Finder {
     RawVolume& place = sequence == "label" ? subject.label : subject.sequences[sequence];
     if (place.paths.empty()) {
       place = std::move(volume);
-    } else {
+    } else if (sequence == "label" ? options_.use != RawUse::prediction : is_looked_at(sequence)) {
       faults_.push_back({subject.name(), fmt::format("two volumes are {}: {} and {}", sequence, place.file, volume.file)});
     }
   }
@@ -172,37 +232,66 @@ class Finder {
     const imaging::DicomFolder folder = imaging::list_dicom(set_.root / subject.subject);
     for (const std::string& message : folder.unreadable) set_.findings.push_back({subject.subject, message});
     const ProtocolMatch match = match_protocol(folder.series);
-    for (const std::string& problem : match.problems) faults_.push_back({subject.name(), problem});
+    for (const auto& [sequence, problem] : match.problems) {
+      // T1 that cannot be told apart may hide T1CE.
+      const bool hides_t1ce = sequence == "T1" && is_needed("T1CE") && !match.sequences.contains("T1CE");
+      if (is_looked_at(sequence) || hides_t1ce) faults_.push_back({subject.name(), problem});
+    }
     const imaging::DicomSeries* first = nullptr;
+    std::set<size_t> used;
     for (const auto& [sequence, index] : match.sequences) {
       const imaging::DicomSeries& series = folder.series[index];
       const std::string file = fs::relative(series.files.front().parent_path(), set_.root).generic_string();
       add_volume(subject, sequence, {file, series.files, series});
+      if (is_looked_at(sequence)) used.insert(index);
       if (first == nullptr) first = &series;
       if (series.patient_id != first->patient_id) {
         faults_.push_back(
             {subject.name(), fmt::format("series {} is of patient {} and series {} of patient {}; put each into its own folder",
                                          first->number, in_quotes(first->patient_id), series.number, in_quotes(series.patient_id))});
       }
-      if (!series.identity_tags.empty()) {
-        set_.findings.push_back({file, fmt::format("may identify a person: {}", fmt::join(series.identity_tags, ", "))});
+    }
+    for (size_t i = 0; i < folder.series.size(); ++i) {
+      if (!used.contains(i)) subject.unused_series.push_back(series_name(folder.series[i]));
+    }
+    warn_of_identity(subject, folder.series);
+  }
+
+  void warn_of_identity(RawSubject& subject, const std::vector<imaging::DicomSeries>& all) {
+    for (const imaging::DicomSeries& series : all) {
+      for (const std::string& tag : series.identity_tags) {
+        if (std::find(subject.identity_tags.begin(), subject.identity_tags.end(), tag) == subject.identity_tags.end())
+          subject.identity_tags.push_back(tag);
       }
     }
+    if (subject.identity_tags.empty()) return;
+    set_.findings.push_back({subject.name(), fmt::format("{} may identify a person; take it out of the files before they are passed on",
+                                                         fmt::join(subject.identity_tags, ", "))});
   }
 
   void find_cases() {
     const json description = read_description();
     const std::map<int64_t, std::string> channels = channels_of(description);
     read_labels(description);
-    const fs::path folder = set_.root / "imagesTr";
-    if (!is_folder(folder)) throw_data_error(fmt::format("{}: no such folder; an nnU-Net folder has its images there", folder.string()));
     std::map<std::string, RawSubject> subjects;
+    find_cases_in("imagesTr", channels, subjects);
+    if (options_.use == RawUse::prediction && is_folder(set_.root / "imagesTs")) find_cases_in("imagesTs", channels, subjects);
+    for (auto& [name, subject] : subjects) {
+      find_label(name, subject);
+      set_.subjects.push_back(std::move(subject));
+    }
+  }
+
+  void find_cases_in(const std::string& images, const std::map<int64_t, std::string>& channels,
+                     std::map<std::string, RawSubject>& subjects) {
+    const fs::path folder = set_.root / images;
+    if (!is_folder(folder)) throw_data_error(fmt::format("{}: no such folder; an nnU-Net folder has its images there", folder.string()));
     for (const std::string& file_name : list_folder(folder)) {
       const std::optional<std::string> stem = stem_of(file_name);
       const size_t bar = stem ? stem->rfind('_') : std::string::npos;
       const std::string digits = bar == std::string::npos ? "" : stem->substr(bar + 1);
       const bool is_numbered = digits.size() == 4 && are_digits(digits);
-      const std::string file = "imagesTr/" + file_name;
+      const std::string file = fmt::format("{}/{}", images, file_name);
       if (!is_numbered) {
         set_.findings.push_back({file, "is not named <case>_<4 digits>; it is not used"});
         continue;
@@ -212,10 +301,6 @@ class Finder {
       const std::string name = stem->substr(0, bar);
       RawSubject& subject = subjects.emplace(name, case_named(name)).first->second;
       add_volume(subject, channel->second, {file, {folder / file_name}, std::nullopt});
-    }
-    for (auto& [name, subject] : subjects) {
-      find_label(name, subject);
-      set_.subjects.push_back(std::move(subject));
     }
   }
 
@@ -247,6 +332,7 @@ class Finder {
 
   /// {"edema": 2} (nnU-Net 2) or {"2": "edema"} (1). Classes that are several values at once have none of their own.
   void read_labels(const json& description) {
+    if (options_.use == RawUse::prediction) return;
     const fs::path file = set_.root / kDescription;
     const json labels = description.value("labels", json());
     if (!labels.is_object()) throw_data_error(file.string() + ": names no labels");
@@ -307,26 +393,28 @@ class Finder {
       for (const std::string& sequence : options_.sequences) {
         if (!subject.sequences.contains(sequence)) missing.push_back(sequence);
       }
-      if (subject.label.paths.empty()) missing.emplace_back("label");
+      if (needs_label() && subject.label.paths.empty()) missing.emplace_back("label");
       if (!missing.empty()) {
         std::vector<std::string> found;
         for (const auto& [sequence, volume] : subject.sequences) found.push_back(sequence);
-        if (!subject.label.paths.empty()) found.emplace_back("label");
+        if (needs_label() && !subject.label.paths.empty()) found.emplace_back("label");
         faults_.push_back({subject.name(), fmt::format("has no {}; found: {}", fmt::join(missing, ", "),
                                                        found.empty() ? "nothing" : fmt::format("{}", fmt::join(found, ", ")))});
       }
-      std::erase_if(subject.sequences, [&](const auto& entry) {
-        return std::find(options_.sequences.begin(), options_.sequences.end(), entry.first) == options_.sequences.end();
-      });
+      std::erase_if(subject.sequences, [&](const auto& entry) { return !is_looked_at(entry.first); });
     }
   }
 
-  void settle() const {
+  void settle() {
     if (faults_.empty()) return;
+    if (options_.use == RawUse::inspection) {
+      for (const Fault& fault : faults_) set_.findings.push_back({fault.subject, fault.message});
+      return;
+    }
     // What lies in a folder tells more than what is missing from it, so faults stay in the order in which they were met.
     const Fault& first = faults_.front();
-    std::string message =
-        fmt::format("{}: {}; mend it or leave the subject out with --exclude {}", first.subject, first.message, first.subject);
+    std::string message = fmt::format("{}: {}", first.subject, first.message);
+    if (only_.empty()) message += fmt::format("; mend it or leave the subject out with --exclude {}", first.subject);
     std::set<std::string> others;
     for (const Fault& fault : faults_) others.insert(fault.subject);
     others.erase(first.subject);
@@ -339,15 +427,16 @@ class Finder {
     std::optional<CsvTable> table;
     if (is_there(set_.root / "subjects.csv")) table = read_csv(set_.root / "subjects.csv");
     if (!table && is_there(set_.root / "participants.tsv")) table = read_tsv(set_.root / "participants.tsv");
+    const bool is_told = options_.use != RawUse::prediction;
     if (!table || table->header.empty()) {
-      set_.findings.push_back({"subjects.csv", "is not there: nothing is known of tumour types"});
+      if (is_told) set_.findings.push_back({"subjects.csv", "is not there: nothing is known of tumour types"});
       return;
     }
     for (RawSubject& subject : set_.subjects) {
       const auto row = std::find_if(table->rows.begin(), table->rows.end(),
                                     [&](const auto& cells) { return cells[0] == subject.subject || cells[0] == subject.name(); });
       if (row == table->rows.end()) {
-        set_.findings.push_back({subject.name(), "has no row in the table of subjects"});
+        if (is_told) set_.findings.push_back({subject.name(), "has no row in the table of subjects"});
         continue;
       }
       for (size_t column = 1; column < table->header.size(); ++column) {
@@ -387,6 +476,7 @@ class Finder {
   }
 
   const RawOptions& options_;
+  std::string only_;  ///< the one subject, where the root is its folder
   RawSet set_;
   std::vector<Fault> faults_;
 };

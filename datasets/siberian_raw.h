@@ -2,7 +2,7 @@
 //
 //   ROOT/<subject>/…T1.nii.gz, …T1CE.nii.gz, …FLAIR.nii.gz, …T2.nii.gz, …label.nii.gz   (NIfTI or NRRD; names: datasets/sequence_names.h)
 //   ROOT/<subject>/<any folders>/*.dcm                                                    series sorted by the protocol, label as above
-//   ROOT/dataset.json, imagesTr/<case>_0000.nii.gz, labelsTr/<case>.nii.gz                nnU-Net raw layout
+//   ROOT/dataset.json, imagesTr/<case>_0000.nii.gz, labelsTr/<case>.nii.gz                nnU-Net raw layout (for prediction imagesTs too)
 //   ROOT/subjects.csv or participants.tsv                                                 tumour_type and any other columns per subject
 //   ROOT/PHANTOM.txt                                                                      only in synthetic sets
 //
@@ -32,12 +32,22 @@ struct RawSubject {
   std::string subject;
   std::string session;  ///< "" where a subject has one
   std::map<std::string, RawVolume> sequences;
-  RawVolume label;
+  RawVolume label;                              ///< without paths where there is none
+  std::vector<std::string> unused_series;       ///< of DICOM folders: "3 't2_tse_SAG'"
+  std::vector<std::string> identity_tags;       ///< names of DICOM elements that may identify a person, of all series
   std::map<std::string, std::string> metadata;  ///< the table's columns
   std::string name() const { return session.empty() ? subject : subject + "_" + session; }
 };
 
+/// What a set is looked at for.
+enum class RawUse {
+  training,    ///< every subject needs its sequences and a label
+  prediction,  ///< and no label; the root may be one subject's own folder, then the set is the folder above and it its only subject
+  inspection   ///< nothing: faults become findings, every sequence is kept; the root as for prediction
+};
+
 struct RawOptions {
+  RawUse use = RawUse::training;
   std::string root;
   std::vector<std::string> sequences{"T1", "T1CE", "FLAIR"};  ///< needed of every subject; others are left aside
   std::vector<std::string> exclude;                           ///< subjects to leave out

@@ -38,6 +38,8 @@ class Source {
   virtual bool is_phantom() const = 0;
   /// SHA-256 over names and sizes of all files, for the report.
   virtual std::string fingerprint() const = 0;
+  /// How its volumes were made ready, as JSON text, so that others can be made ready alike; "" where slices are taken as they are.
+  virtual std::string preparation() const { return ""; }
 };
 
 }  // namespace larmor::datasets

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "core/error.h"
 #include "train/experiment.h"
@@ -44,13 +45,22 @@ DataRecord record_of(const Dataset& dataset) {
   record.validation = split.validation_subjects;
   record.test = split.test_subjects;
   record.hold_out = split.hold_out_subjects;
+  record.preparation = dataset.source->preparation();
   return record;
+}
+
+bool DataRecord::operator==(const DataRecord& other) const {
+  const auto all = [](const DataRecord& one) {
+    return std::tie(one.source, one.fingerprint, one.leaks, one.train, one.validation, one.test, one.hold_out);
+  };
+  return all(*this) == all(other);
 }
 
 std::string to_json(const DataRecord& record) {
   Json json{{"source", record.source}, {"fingerprint", record.fingerprint}, {"leaks", record.leaks},
             {"train", record.train},   {"validation", record.validation},   {"test", record.test}};
   if (!record.hold_out.empty()) json["hold_out"] = record.hold_out;
+  if (!record.preparation.empty()) json["preparation"] = Json::parse(record.preparation);
   return json.dump();
 }
 
@@ -66,6 +76,7 @@ DataRecord data_record_from_json(const std::string& text, const std::string& fil
     json.at("validation").get_to(record.validation);
     json.at("test").get_to(record.test);
     if (json.contains("hold_out")) json.at("hold_out").get_to(record.hold_out);
+    if (json.contains("preparation")) record.preparation = json.at("preparation").dump();
   } catch (const Json::exception&) {
     throw_data_error(file + ": the record of its training data is damaged; use another checkpoint");
   }

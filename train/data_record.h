@@ -13,8 +13,11 @@ struct DataRecord {
   std::string fingerprint;  ///< Source::fingerprint(): names and sizes of all files, wherever they lie
   bool leaks = false;
   std::vector<std::string> train, validation, test, hold_out;  ///< subjects of each side
+  /// JSON text of Source::preparation(), by which predict makes other volumes ready alike; "" where there was none to tell.
+  std::string preparation;
   bool is_known() const { return !source.empty(); }
-  bool operator==(const DataRecord&) const = default;
+  /// The fingerprint covers the preparation, which older records lack; so it does not count.
+  bool operator==(const DataRecord& other) const;
 };
 
 DataRecord record_of(const Dataset& dataset);

@@ -81,7 +81,7 @@ TEST(MatchProtocol, GoesByTimingWhereNothingIsNamed) {
 TEST(MatchProtocol, SeveralCandidatesAreTold) {
   const ProtocolMatch match = match_protocol({series(3, "FLAIR a", "1"), series(4, "FLAIR b", "2")});
   EXPECT_TRUE(match.sequences.empty());
-  EXPECT_EQ(match.problems, (std::vector<std::string>{"2 series could be FLAIR: 3 'FLAIR a', 4 'FLAIR b'"}));
+  EXPECT_EQ(match.problems, (std::map<std::string, std::string>{{"FLAIR", "2 series could be FLAIR: 3 'FLAIR a', 4 'FLAIR b'"}}));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/files.h"
+#include "imaging/dicom_write.h"
 #include "tests/datasets/siberian_folder.h"
 #include "tests/support/errors.h"
 
@@ -95,6 +96,84 @@ TEST(SiberianRaw, ReadsTheLayoutOfNnUNet) {
   EXPECT_EQ(find(root).labels, (std::map<std::string, int64_t>{{"edema", 2}}));
 }
 
+RawSet find_for(RawUse use, const fs::path& root, const std::vector<std::string>& sequences = {"T1", "T1CE", "FLAIR"}) {
+  return find_siberian({.use = use, .root = root.string(), .sequences = sequences});
+}
+
+std::string names_of(const RawSet& set) {
+  std::string names;
+  for (const RawSubject& subject : set.subjects) names += subject.name() + " ";
+  return names;
+}
+
+fs::path dicom_folder() {
+  fs::path root = make_temporary_folder("raw");
+  write_siberian_phantom(root, {.subjects = 2, .voxel_mm = 6, .has_t2 = true, .format = "dicom", .threads = 1});
+  return root;
+}
+
+/// For prediction the root is a set or one subject's folder, and says itself which.
+TEST(SiberianRaw, PredictionTakesASetOrOneSubject) {
+  const fs::path root = make_temporary_folder("raw");
+  touch_subject(root, "S01");
+  touch_subject(root, "S02", "S02_");
+  fs::remove(root / "S01/label.nii.gz");
+  touch(root / "subjects.csv", "subject,tumor_type\nS01,meningioma\n");
+  const RawSet set = find_for(RawUse::prediction, root);
+  EXPECT_EQ(names_of(set), "S01 S02 ");
+  EXPECT_TRUE(set.findings.empty()) << set.findings[0].message;
+  const RawSet one = find_for(RawUse::prediction, root / "S01/");
+  EXPECT_EQ(names_of(one), "S01 ");
+  EXPECT_EQ(one.root, root);
+  EXPECT_EQ(one.subjects[0].metadata.at("tumour_type"), "meningioma") << "the table lies in the set's folder";
+
+  const fs::path scans = dicom_folder();
+  EXPECT_EQ(names_of(find_for(RawUse::prediction, scans)), "SBT_PH_0001 SBT_PH_0002 ");
+  for (const std::vector<std::string>& sequences : {std::vector<std::string>{"T1", "T1CE", "FLAIR"}, {"T1CE"}}) {
+    EXPECT_EQ(names_of(find_for(RawUse::prediction, scans / "SBT_PH_0002", sequences)), "SBT_PH_0002 ") << sequences.size();
+  }
+  EXPECT_EQ(names_of(find_for(RawUse::prediction, scans, {"T1CE"})), "SBT_PH_0001 SBT_PH_0002 ");
+  // Any structure: all series in one folder, as disks from a hospital have them, and studies on top.
+  for (const auto& file : fs::recursive_directory_iterator(scans / "SBT_PH_0001")) {
+    if (file.path().extension() == ".dcm")
+      fs::rename(file.path(), scans / "SBT_PH_0001" / (file.path().parent_path().filename().string() + file.path().filename().string()));
+  }
+  EXPECT_EQ(names_of(find_for(RawUse::prediction, scans / "SBT_PH_0001")), "SBT_PH_0001 ");
+}
+
+TEST(SiberianRaw, PredictionTellsWhatWasNotUsedAndWhoMayBeKnown) {
+  const RawSet set = find_for(RawUse::prediction, dicom_folder() / "SBT_PH_0001");
+  ASSERT_EQ(set.subjects.size(), 1u);
+  EXPECT_EQ(set.subjects[0].unused_series, std::vector<std::string>{"1 't2_tse_tra'"});
+  EXPECT_EQ(set.subjects[0].identity_tags, std::vector<std::string>{"PatientID"});
+  ASSERT_EQ(set.findings.size(), 1u);
+  EXPECT_EQ(set.findings[0].file + ": " + set.findings[0].message,
+            "SBT_PH_0001: PatientID may identify a person; take it out of the files before they are passed on");
+}
+
+TEST(SiberianRaw, PredictionReadsCasesOfNnUNetWithoutLabels) {
+  const fs::path root = make_temporary_folder("raw");
+  touch(root / "dataset.json", R"({"channel_names": {"0": "T1", "1": "T1-CE", "3": "FLAIR"}})");
+  for (const std::string channel : {"0000", "0001", "0003"}) {
+    touch(root / "imagesTr" / ("case_1_" + channel + ".nii.gz"));
+    touch(root / "imagesTs" / ("case_2_" + channel + ".nii.gz"));
+  }
+  EXPECT_EQ(names_of(find_for(RawUse::prediction, root)), "case_1 case_2 ");
+}
+
+TEST(SiberianRaw, InspectionTellsFaultsAndKeepsEverySequence) {
+  const fs::path root = make_temporary_folder("raw");
+  touch_subject(root, "S01");
+  touch(root / "S01/T2.nii.gz");
+  touch_subject(root, "S02");
+  fs::remove(root / "S02/FLAIR.nii.gz");
+  const RawSet set = find_for(RawUse::inspection, root);
+  ASSERT_EQ(set.subjects.size(), 2u);
+  EXPECT_EQ(set.subjects[0].sequences.size(), 4u);
+  ASSERT_EQ(set.findings.size(), 2u);
+  EXPECT_EQ(set.findings[0].message, "has no FLAIR; found: T1, T1CE");
+}
+
 TEST(SiberianRaw, KnowsAndRefusesLabels) {
   Image label = Image::make({2, 2, 2}, 1, PixelType::i16);
   label.data<int16_t>()[6] = 3;
@@ -130,6 +209,37 @@ TEST(SiberianRawError, FaultsOfSubjects) {
             "S01: S01/A_T1.nii.gz and S01/B_FLAIR.nii.gz are named after different subjects; put each into its own folder" + advice);
   EXPECT_EQ(with([](const fs::path& root) { fs::rename(root / "S01/T1.nii.gz", root / "S01/S02_T1.nii.gz"); }),
             "S01: S01/S02_T1.nii.gz is named after subject S02, which has a folder of its own" + advice);
+}
+
+/// One subject's folder needs no advice to leave it out; what is not needed does no harm.
+TEST(SiberianRawError, FaultsOfOneSubject) {
+  const fs::path root = dicom_folder(), first = root / "SBT_PH_0001";
+  const auto error = [&](const std::vector<std::string>& sequences) {
+    return data_error([&] { find_for(RawUse::prediction, first, sequences); });
+  };
+  const auto copy_series = [&](const std::string& number, const std::function<void(imaging::DicomSeries&)>& change) {
+    imaging::DicomSeries series = imaging::list_dicom(first / ("series_" + number)).series.at(0);
+    const Image volume = imaging::read_dicom_series(series);
+    series.uid += ".1";
+    series.number += 10;
+    change(series);
+    imaging::write_dicom_series(first / ("series_1" + number), volume, series);
+  };
+  fs::rename(first / "series_3", root / "series_3");
+  EXPECT_EQ(error({"T1", "T1CE", "FLAIR"}), "SBT_PH_0001: has no FLAIR; found: T1, T1CE, T2");
+  EXPECT_EQ(error({"T1", "T1CE"}), "<no error>");
+  fs::rename(root / "series_3", first / "series_3");
+  copy_series("1", [](auto&) {});
+  EXPECT_EQ(error({"T1", "T1CE", "FLAIR"}), "<no error>") << "two series could be T2, which is not needed";
+  EXPECT_EQ(error({"T1", "T1CE", "T2"}), "SBT_PH_0001: 2 series could be T2: 1 't2_tse_tra', 11 't2_tse_tra'");
+  copy_series("2", [](auto&) {});
+  EXPECT_EQ(error({"T1", "T1CE"}), "SBT_PH_0001: 2 series could be T1: 2 't1_vibe_tra_iso_hires', 12 't1_vibe_tra_iso_hires'");
+  EXPECT_EQ(error({"T1CE"}), "<no error>") << "the contrast agent tells it";
+  fs::remove_all(first / "series_12");
+  fs::remove_all(first / "series_3");
+  fs::rename(root / "SBT_PH_0002/series_3", first / "series_3");
+  EXPECT_EQ(error({"T1", "T1CE", "FLAIR"}),
+            "SBT_PH_0001: series 3 is of patient 'SBT_PH_0002' and series 2 of patient 'SBT_PH_0001'; put each into its own folder");
 }
 
 TEST(SiberianRawError, SeriesOfDifferentPatients) {

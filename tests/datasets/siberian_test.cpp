@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/files.h"
@@ -80,6 +81,15 @@ TEST(Siberian, SlicesAreCasesAndSubjectsStudies) {
   EXPECT_EQ(classes_in(sample.label), (std::set<int>{0, 1})) << "the whole region is the default";
   const auto& info = source->cases()[static_cast<size_t>(index)];
   EXPECT_EQ(info.foreground, std::count(sample.label.bytes.begin(), sample.label.bytes.end(), std::byte{1}));
+}
+
+/// By which others are made ready alike.
+TEST(Siberian, TellsHowItWasPrepared) {
+  const auto stored = nlohmann::json::parse(make_siberian(options_at(prepared()))->preparation());
+  PrepareSiberianOptions used = small_options("");
+  used.registration = "none";
+  EXPECT_EQ(to_json(preparation_from(stored.at("parameters"), "w")), to_json(used));
+  EXPECT_EQ(stored.at("labels").at("necrotic"), 4);
 }
 
 TEST(Siberian, LabelMapChoosesClasses) {

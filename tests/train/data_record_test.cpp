@@ -24,6 +24,15 @@ TEST(TrainRecord, HoldOutIsKeptWhereThereIsOne) {
   EXPECT_EQ(difference(record(), other), "subject P5 was on no side and is on the hold_out side now");
 }
 
+/// Older files lack it, so it makes no difference; it only goes along.
+TEST(TrainRecord, PreparationIsKeptAndDoesNotCount) {
+  EXPECT_EQ(to_json(record()).find("preparation"), std::string::npos);
+  DataRecord other = record();
+  other.preparation = R"({"parameters":{"size":64}})";
+  EXPECT_EQ(data_record_from_json(to_json(other), "w").preparation, other.preparation);
+  EXPECT_EQ(difference(record(), other), "");
+}
+
 TEST(TrainRecord, FilesWithoutOneAreUnknown) { EXPECT_FALSE(data_record_from_json("", "w").is_known()); }
 
 TEST(TrainRecord, DifferencesNameWhatMatters) {
