@@ -1,7 +1,8 @@
 // Inference and training step of a network: bench_model infer --arch linknet --batch 8 --threads 2
 //
 // One JSON line on stdout, with the arguments and fields of the Python peers' script. Inference: --mode fast (prepared, the default)
-// or plain. A training step is forward, Dice + BCE, backward, AdamW.
+// or plain; with --tta d4 as `larmor predict` does it, from images to merged probabilities. A training step is forward, Dice + BCE,
+// backward, AdamW.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -9,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/measure.h"
+#include "eval/predictor.h"
+#include "eval/segmentation.h"
 #include "losses/registry.h"
 #include "models/registry.h"
 #include "optim/registry.h"
@@ -18,7 +21,7 @@ namespace {
 
 struct Arguments {
   std::string what;
-  std::string arch = "linknet", encoder = "se_resnext50_32x4d", mode = "fast";
+  std::string arch = "linknet", encoder = "se_resnext50_32x4d", mode = "fast", tta = "none";
   int64_t batch = 8, size = 256, classes = 1, threads = 2, n = 5, warm = 2;
 };
 
@@ -32,8 +35,8 @@ std::shared_ptr<models::Segmenter> make_network(const Arguments& arguments) {
 at::Tensor make_images(const Arguments& arguments) { return at::randn({arguments.batch, 3, arguments.size, arguments.size}); }
 
 nlohmann::ordered_json describe(const Arguments& a, const std::string& per) {
-  return {{"per", per},     {"arch", a.arch}, {"encoder", a.encoder}, {"batch", a.batch},
-          {"size", a.size}, {"mode", a.mode}, {"threads", a.threads}, {"side", "larmor"}};
+  return {{"per", per},     {"arch", a.arch}, {"encoder", a.encoder}, {"batch", a.batch}, {"size", a.size},
+          {"mode", a.mode}, {"tta", a.tta},   {"threads", a.threads}, {"side", "larmor"}};
 }
 
 void infer(const Arguments& arguments) {
@@ -43,6 +46,15 @@ void infer(const Arguments& arguments) {
   if (arguments.mode == "fast") network->prepare_inference();
   const at::Tensor images = make_images(arguments);
   print_times("infer", measure([&] { network->forward(images); }, arguments.n, arguments.warm), describe(arguments, "batch"));
+}
+
+void infer_views(const Arguments& arguments) {
+  const auto task = eval::make_segmentation({}, arguments.classes);
+  eval::PredictorOptions options;
+  options.tta = arguments.tta;
+  eval::Predictor predictor({make_network(arguments)}, *task, options, at::kCPU);
+  const at::Tensor images = make_images(arguments);
+  print_times("infer", measure([&] { predictor.probabilities(images); }, arguments.n, arguments.warm), describe(arguments, "batch"));
 }
 
 void train(const Arguments& arguments) {
@@ -69,6 +81,7 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--size", a.size, "side of the images");
   app.add_option("--classes", a.classes, "output channels");
   app.add_option("--mode", a.mode, "inference: fast or plain")->check(CLI::IsMember({"fast", "plain"}));
+  app.add_option("--tta", a.tta, "inference: test-time augmentation")->check(CLI::IsMember(eval::tta_names()));
   app.add_option("--threads", a.threads, "compute threads");
   app.add_option("--n", a.n, "measured calls")->check(CLI::PositiveNumber);
   app.add_option("--warm", a.warm, "calls before");
@@ -84,6 +97,7 @@ int main(int argc, char** argv) {
   return larmor::bench::run_program(app, argc, argv, [&] {
     at::set_num_threads(static_cast<int>(arguments.threads));
     at::manual_seed(0);
-    arguments.what == "infer" ? larmor::bench::infer(arguments) : larmor::bench::train(arguments);
+    if (arguments.what == "train") return larmor::bench::train(arguments);
+    arguments.tta == "none" ? larmor::bench::infer(arguments) : larmor::bench::infer_views(arguments);
   });
 }
