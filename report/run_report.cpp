@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <set>
 
@@ -14,6 +13,7 @@
 #include "core/progress.h"
 #include "imaging/draw.h"
 #include "report/plot.h"
+#include "report/table_distances.h"
 #include "train/recipe.h"
 
 namespace larmor::report {
@@ -58,12 +58,8 @@ std::string rule_of(const std::string& metric) {
   return "";
 }
 
-/// The label with its unit; "nsd_2_patients" in mm is "NSD at 2 mm".
 std::string label_of(const MetricRecord& metric) {
-  if (metric.unit.empty()) return label_of(metric.name);
-  const size_t end = metric.name.find("_patients");
-  if (!metric.name.starts_with("nsd_") || end == std::string::npos) return fmt::format("{} ({})", label_of(metric.name), metric.unit);
-  return fmt::format("NSD at {} {}{}", metric.name.substr(4, end - 4), metric.unit, metric.name.substr(end + std::strlen("_patients")));
+  return is_distance(metric) ? distance_label(metric.name, metric.unit) : label_of(metric.name);
 }
 
 /// The rule, and how often it was that for an empty mask.

@@ -240,7 +240,16 @@ void add_costs(const std::vector<CountedSeed>& runs, RowResult& row) {
   row.patient_seconds = eval::mean(patients);
 }
 
-RowResult summarise(const std::vector<CountedSeed>& runs, const TableSpec& spec) {
+std::vector<DistanceResult> distances_of(const std::vector<CountedSeed>& runs, const std::string& tta) {
+  std::vector<std::vector<const EvaluationRecord*>> seeds;
+  for (const CountedSeed& run : runs) {
+    seeds.emplace_back();
+    for (const RunFiles& files : run.files) seeds.back().push_back(files.evaluation->find(tta));
+  }
+  return summarise_distances(seeds);
+}
+
+RowResult summarise(const std::vector<CountedSeed>& runs, const TableSpec& spec, const std::string& tta) {
   RowResult row;
   for (const CountedSeed& run : runs) {
     row.seeds.push_back(run.value);
@@ -249,6 +258,7 @@ RowResult summarise(const std::vector<CountedSeed>& runs, const TableSpec& spec)
     row.curves.insert(row.curves.end(), run.curves.begin(), run.curves.end());
   }
   add_costs(runs, row);
+  row.distances = distances_of(runs, tta);
   row.mean = eval::mean(row.seeds);
   row.sd = eval::standard_deviation(row.seeds);
   row.patients = mean_patients(runs);
@@ -362,7 +372,7 @@ TableResult collect_table(const TableSpec& spec, const TablePlan& plan) {
       if (std::optional<CountedSeed> loaded = collector.load(i, seed, spec.sides.front(), problems))
         counted[i].push_back(std::move(*loaded));
     }
-    table.rows.push_back(summarise(counted[i], spec));
+    table.rows.push_back(summarise(counted[i], spec, spec.tta_of(spec.rows[i])));
     for (size_t k = 1; k < spec.sides.size(); ++k) table.rows[i].others.push_back(other_side(collector, i, seeds, spec.sides[k], problems));
     table.rows[i].problems = std::move(problems);
   }

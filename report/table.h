@@ -13,6 +13,7 @@
 
 #include "eval/statistics.h"
 #include "report/convergence.h"
+#include "report/table_distances.h"
 #include "report/table_spec.h"
 
 namespace larmor::report {
@@ -43,6 +44,7 @@ struct RowResult {
   std::vector<std::string> problems;              ///< "seed 2: not run"
   std::vector<SideResult> others;                 ///< sides but the first
   double epoch_seconds = 0, patient_seconds = 0;  ///< of training; of evaluation. Means over runs, NaN where there are none
+  std::vector<DistanceResult> distances;          ///< of the compared side
   double memory_mib = 0;                          ///< the largest of the runs' processes; NaN where none tells
 };
 

@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "report/plot.h"
 #include "report/run_files.h"
+#include "report/table_distances.h"
 #include "report/table_numbers.h"
 #include "report/table_patients.h"
 
@@ -189,17 +190,24 @@ std::string aligned(const std::vector<std::vector<std::string>>& lines, const st
   return text;
 }
 
-/// Printed and own values of single patients.
-std::string patient_lines(const TableResult& table) {
-  if (!has_published_patients(table.spec)) return "";
-  const Table shown = describe_patients(table);
+/// A table below the table, with an empty line around it.
+std::string lines_of(const Table& shown) {
   std::vector<std::vector<std::string>> lines{{}};
   for (const Column& column : shown.columns) lines[0].push_back(clean_text(column.name));
   for (const auto& row : shown.rows) {
     lines.emplace_back();
     for (const Cell& cell : row) lines.back().push_back(clean_text(cell.text));
   }
-  return "\n" + aligned(lines, shown.columns) + "\n";
+  return aligned(lines, shown.columns) + "\n";
+}
+
+/// Printed and own values of single patients; surface distances.
+std::string further_lines(const TableResult& table) {
+  std::string text;
+  if (has_published_patients(table.spec)) text += "\n" + lines_of(describe_patients(table));
+  if (!has_distances(table)) return text;
+  const Table distances = describe_distances(table);
+  return text + (text.empty() ? "\n" : "") + distances.caption + "\n" + lines_of(distances);
 }
 
 /// "published" and "ours" above their columns.
@@ -332,7 +340,7 @@ std::string to_text(const TableResult& table) {
     for (std::string& cell : lines.back()) cell = clean_text(cell);
   }
   std::string text = clean_text(table.spec.title) + "\n" + data_line(table) + "\n" + group_line(table, widths_of(lines));
-  text += aligned(lines, columns) + patient_lines(table);
+  text += aligned(lines, columns) + further_lines(table);
   for (const std::string& line : footnotes(table)) text += clean_text(line) + "\n";
   return text;
 }
@@ -389,6 +397,7 @@ Document describe_table(const TableResult& table) {
   document.blocks.emplace_back(Paragraph{data_line(table)});
   document.blocks.emplace_back(table_block(table));
   if (has_published_patients(table.spec)) document.blocks.emplace_back(describe_patients(table));
+  if (has_distances(table)) document.blocks.emplace_back(describe_distances(table));
   for (const std::string& line : footnotes(table)) document.blocks.emplace_back(Paragraph{line});
   const std::string label = metric_label(table.spec.metric), mark = table.is_phantom ? " Phantom data." : "";
   document.blocks.emplace_back(
@@ -429,6 +438,7 @@ void write_table(const std::filesystem::path& folder, const TableResult& table) 
   write_file_atomically(folder / "table.txt", to_text(table));
   write_file_atomically(folder / "table.csv", to_csv(to_csv_table(table)));
   write_file_atomically(folder / "patients.csv", to_csv(to_patients_csv(table)));
+  write_file_atomically(folder / "distances.csv", to_csv(to_distances_csv(table)));
   write_file_atomically(folder / "table.md", to_markdown(document));
   write_file_atomically(folder / "table.tex", to_latex(table));
   write_file_atomically(folder / "report.html", to_html(document));

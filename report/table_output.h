@@ -19,7 +19,7 @@ Document describe_table(const TableResult& table);
 /// A tabular environment (packages: none).
 std::string to_latex(const TableResult& table);
 
-/// table.txt, table.csv, patients.csv (each patient's mean over seeds, one column per row), table.md, table.tex, report.html into `folder`.
+/// table.txt, table.csv, patients.csv (each patient's mean over seeds, one column per row), distances.csv, table.md, table.tex, report.html into `folder`.
 /// Error (run) when the disk refuses.
 void write_table(const std::filesystem::path& folder, const TableResult& table);
 
