@@ -50,6 +50,10 @@ train::EvaluateRequest make_request(const EvalOptions& options, const GlobalOpti
   if (options.largest_component) request.largest_component = true;
   if (options.no_surface_distances) request.surface_distances = "never";
   request.surface_tolerances = options.surface_tolerances;
+  if (options.no_detection) request.detection = "never";
+  if (!std::isnan(options.lesion_overlap)) request.lesion_overlap = options.lesion_overlap;
+  if (options.smallest_lesion != 0) request.smallest_lesion = options.smallest_lesion;
+  if (!std::isnan(options.smallest_lesion_mm3)) request.smallest_lesion_mm3 = options.smallest_lesion_mm3;
   request.group_by = options.group_by;
   request.batch = options.batch;
   request.device = at::Device(global.device);
@@ -119,15 +123,16 @@ Command eval_command() {
   command.description =
       "Scores runs, checkpoints or SMP folders on one side of their split, at the source's own size, and prints five stated aggregates of "
       "Dice, HD95, ASSD and NSD with "
-      "counts, missed lesions and 95 % bootstrap intervals over patients. The evaluation of one run is kept in its folder "
-      "(evaluation.json, cases.csv, slices.csv, overlays/). Several weights form an ensemble, the mean of their "
+      "counts, missed lesions and 95 % bootstrap intervals over patients, and detection: presence per slice and case, lesions found and "
+      "false positives. The evaluation of one run is kept in its folder "
+      "(evaluation.json, cases.csv, slices.csv, detections.csv, overlays/). Several weights form an ensemble, the mean of their "
       "probabilities; it is "
       "refused on patients that one of its members has seen. --tta takes several, each gives its own table.";
   command.examples = {{"larmor eval runs/quickstart/seed-0 --tta none,tta1,tta2,tta3", "the effect of test-time augmentation"},
                       {"larmor eval runs/quickstart/seed-0 --tta none,tta2 --group-by gender", "the same for groups of patients"},
                       {"larmor eval runs/quickstart/seed-0 --tta d4 --json out.json", "results for machines"},
                       {"larmor eval runs/quickstart/seed-0 --split train --output seen", "the training patients, kept elsewhere"}};
-  command.sources = "aggregates of Dice, surface distances: docs/reference/metrics.md; D4 views: ttach 0.0.3";
+  command.sources = "aggregates of Dice, surface distances, detection: docs/reference/metrics.md; D4 views: ttach 0.0.3";
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<EvalOptions>();
     arguments.positionals("weights", options->weights, "run folder, checkpoint or SMP folder; several form an ensemble", true);
@@ -143,10 +148,16 @@ Command eval_command() {
     arguments.flag("--no-surface-distances", options->no_surface_distances, "leave out HD95, ASSD and NSD");
     arguments.option("--surface-tolerances", options->surface_tolerances,
                      "tolerances of NSD in mm (pixels where the source knows no spacing), comma separated; default the recipe's");
+    arguments.flag("--no-detection", options->no_detection, "leave out presence per slice and case, and lesions found");
+    arguments.option("--lesion-overlap", options->lesion_overlap,
+                     "share of a true lesion's voxels that must be predicted to find it, 0 for any; default the recipe's");
+    arguments.option("--smallest-lesion", options->smallest_lesion, "voxels of the smallest lesion that counts; 0: the recipe's");
+    arguments.option("--smallest-lesion-mm3", options->smallest_lesion_mm3, "the same in mm³; default the recipe's");
     arguments.option("--group-by", options->group_by, "column of the patients' metadata, e.g. a tumour type: Dice and HD95 of each group");
     arguments.option("--batch", options->batch, "slices in one forward pass; 0: the recipe's");
     arguments.option("--csv", options->csv, "file for the per-case table");
-    arguments.option("--output", options->output, "folder for evaluation.json, cases.csv, slices.csv and overlays/; default the run's");
+    arguments.option("--output", options->output,
+                     "folder for evaluation.json, cases.csv, slices.csv, detections.csv and overlays/; default the run's");
     arguments.flag("--no-save", options->no_save, "leave the run folder as it is");
     return [options](const GlobalOptions& global) { return run_eval(*options, global); };
   };

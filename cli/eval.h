@@ -20,10 +20,14 @@ struct EvalOptions {
   bool largest_component = false;
   bool no_surface_distances = false;
   std::vector<std::string> surface_tolerances;  ///< empty: the recipe's
-  std::string group_by;                         ///< column of the metadata; "": patients are not grouped
-  int64_t batch = 0;                            ///< 0: the recipe's
-  std::string json;                             ///< file for evaluation.json's content
-  std::string csv;                              ///< file for the per-case table
+  bool no_detection = false;
+  double lesion_overlap = std::numeric_limits<double>::quiet_NaN();       ///< NaN: the recipe's
+  int64_t smallest_lesion = 0;                                            ///< voxels; 0: the recipe's
+  double smallest_lesion_mm3 = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's
+  std::string group_by;                                                   ///< column of the metadata; "": patients are not grouped
+  int64_t batch = 0;                                                      ///< 0: the recipe's
+  std::string json;                                                       ///< file for evaluation.json's content
+  std::string csv;                                                        ///< file for the per-case table
   std::string output;    ///< folder for evaluation.json, cases.csv, slices.csv, overlays/; "": the run's, when one run is given
   bool no_save = false;  ///< leave the run folder as it is
 };

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "eval/detection.h"
 #include "imaging/draw.h"
 
 namespace larmor::eval {
@@ -70,6 +71,16 @@ std::string row_of(const Metric& metric) {
 }
 
 bool is_prepared(const Results& results) { return results.preprocess != "none"; }
+
+/// What a lesion is; "" where none were counted.
+std::string lesion_note(const Results& results) {
+  if (!results.lesions) return "";
+  const LesionOptions& rule = *results.lesions;
+  std::string smallest = rule.smallest_voxels > 1 ? fmt::format(", from {} voxels on", rule.smallest_voxels) : "";
+  if (rule.smallest_mm3 > 0) smallest += fmt::format(", from {:g} mm³ on", rule.smallest_mm3);
+  const std::string overlap = rule.overlap > 0 ? fmt::format("{:g} % of its voxels are", 100 * rule.overlap) : "any of its voxels is";
+  return fmt::format("lesions  face-connected components{}; found where {} predicted\n", smallest, overlap);
+}
 
 /// At which size, and of what.
 std::string scored_slices(const Results& results) {
@@ -234,14 +245,15 @@ std::string to_text(const Results& results) {
   text += fmt::format("scored   {}, threshold {:g}{}{}\n", scored_slices(results), results.threshold,
                       results.largest_component ? ", largest component" : "",
                       results.weights.size() > 1 ? fmt::format(", ensemble of {}", results.weights.size()) : "");
-  text += surface_note(results);
+  text += surface_note(results) + lesion_note(results);
   if (results.is_training_unknown)
     text += "note     the weights do not tell which patients they were trained on; these may be among them\n";
   for (const ScoredPredictor& scored : results.scored) {
     const std::string merge = scored.options.tta == "none" ? "" : fmt::format(", {} of {}", scored.options.merge, scored.options.merge_of);
     text += fmt::format("\ntta {}{}   {:.1f} s{}\n", scored.options.tta, merge, scored.seconds, results.is_phantom ? "   (phantom)" : "");
     text += fmt::format("  {:<38}{:>7}   {:<16}\n", "", "value", "95 % interval");
-    for (const Metric& metric : scored.evaluation.metrics) text += row_of(metric);
+    for (const Metric& metric : scored.evaluation.metrics) text += is_detection_metric(metric.name) ? "" : row_of(metric);
+    text += detection_text(scored.evaluation.metrics);
   }
   const bool has_groups = !results.scored.empty() && !results.scored[0].groups.empty();
   for (size_t metric = 0; has_groups && metric < results.scored[0].groups[0].metrics.size(); ++metric) text += group_text(results, metric);
@@ -286,12 +298,19 @@ Json to_json(const Results& results) {
                {"evaluations", evaluations},
                {"overlays", overlays}};
   if (!results.group_by.empty()) json["group_by"] = results.group_by;
+  if (results.lesions) {
+    json["lesions"] = {{"overlap", results.lesions->overlap},
+                       {"smallest_voxels", results.lesions->smallest_voxels},
+                       {"smallest_mm3", results.lesions->smallest_mm3}};
+  }
   return json;
 }
 
 CsvTable case_table(const Results& results) { return stack(results, &Evaluation::patients); }
 
 CsvTable slice_table(const Results& results) { return stack(results, &Evaluation::slices); }
+
+CsvTable lesion_table(const Results& results) { return stack(results, &Evaluation::lesions); }
 
 CsvTable group_table(const Results& results) {
   CsvTable table{{"tta", "group", "metric", "unit", "patients", "missed", "one_empty", "value", "low", "high"}, {}};
@@ -345,7 +364,8 @@ void write_results(const fs::path& folder, const Results& results, const dataset
   write_file_atomically(folder / "cases.csv", to_csv(case_table(results)));
   write_file_atomically(folder / "slices.csv", to_csv(slice_table(results)));
   std::error_code ignored;
-  fs::remove(folder / "groups.csv", ignored);  // of an evaluation before this one
+  for (const char* file : {"groups.csv", "detections.csv"}) fs::remove(folder / file, ignored);  // of an evaluation before this one
+  if (results.lesions) write_file_atomically(folder / "detections.csv", to_csv(lesion_table(results)));
   if (!results.group_by.empty()) write_file_atomically(folder / "groups.csv", to_csv(group_table(results)));
   if (!results.scored.empty()) write_overlays(folder / "overlays", results.scored[0].evaluation, source);
   write_file_atomically(folder / "evaluation.json", to_json(results).dump(2) + "\n");

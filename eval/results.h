@@ -8,22 +8,26 @@
 //                     "slice", "dice", "file"}]}
 //                    numbers that do not exist (an interval of one patient) are null
 //                    grouped by a column: "group_by", and in each evaluation "groups": [{"group", "metrics": […]}]
+//                    lesions counted: "lesions": {"overlap", "smallest_voxels", "smallest_mm3"}
 //   cases.csv        the patients of every evaluation, first column `tta`
 //   slices.csv       the same per slice
 //   groups.csv       where patients are grouped: tta, group, metric, unit, patients, missed, one_empty (of distances), value, low,
 //                    high
+//   detections.csv   where lesions are counted (detection.h): the predicted ones and the true ones that were missed
 //   overlays/        one PNG each of the best, the median and the worst patient of the first evaluation: their slice with most lesion,
 //                    truth white, prediction orange, a legend below
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/csv.h"
 #include "datasets/source.h"
 #include "eval/groups.h"
+#include "eval/lesions.h"
 #include "eval/predictor.h"
 #include "eval/task.h"
 
@@ -44,7 +48,8 @@ struct Results {
   std::string split;  ///< train | validation | test | hold_out
   double threshold = 0.5;
   bool largest_component = false;
-  std::string surface_elements;  ///< surfels | voxels; "": no distances were taken
+  std::string surface_elements;          ///< surfels | voxels; "": no distances were taken
+  std::optional<LesionOptions> lesions;  ///< how they were counted; none: they were not
   std::string source;
   std::string fingerprint;
   std::string preprocess = "none";  ///< data.preprocess.kind; with any other the prepared slices are scored, not the source's own
@@ -65,6 +70,7 @@ nlohmann::json to_json(const Results& results);
 CsvTable case_table(const Results& results);
 CsvTable slice_table(const Results& results);
 CsvTable group_table(const Results& results);
+CsvTable lesion_table(const Results& results);
 
 struct Overlay {
   std::string rank;  ///< best | median | worst

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "eval/decode.h"
+#include "eval/detection.h"
 #include "eval/overlap.h"
 #include "eval/statistics.h"
 #include "eval/volume_surfaces.h"
@@ -298,6 +299,10 @@ class SegmentationEvaluator final : public Evaluator {
     if (options.surface_distances == "always") {
       surfaces_.emplace(VolumeSurfacesOptions{surface_elements_of(options.surface_elements), options.surface_tolerances});
     }
+    if (options.detection == "always") {
+      detection_ =
+          std::make_unique<Detection>(LesionOptions{options.lesion_overlap, options.smallest_lesion, options.smallest_lesion_mm3}, source);
+    }
     for (const datasets::CaseInfo& info : source.cases()) cases_[volume_of(info.key)] += 1;
   }
 
@@ -308,11 +313,12 @@ class SegmentationEvaluator final : public Evaluator {
       const Image& truth = batch.source_labels[static_cast<size_t>(i)];
       if (truth.voxels() == 0) throw_data_error(key.to_string() + ": has no mask to score against");
       require_finite(probabilities[i], key);
-      MaskedSlice slice{key, truth, decode_mask(resize_to_source(probabilities[i], truth.width(), truth.height()), options_.threshold)};
+      const at::Tensor resized = resize_to_source(probabilities[i], truth.width(), truth.height());
+      Held held{{key, truth, decode_mask(resized, options_.threshold)}, batches_, detection_ ? confidence_of(resized) : at::Tensor()};
       if (options_.largest_component) {
-        hold(std::move(slice));
+        hold(std::move(held));
       } else {
-        score(std::move(slice), batches_);
+        score(std::move(held));
       }
     }
     batches_ += 1;
@@ -337,6 +343,7 @@ class SegmentationEvaluator final : public Evaluator {
     }
     evaluation.patients = patient_table(scores, surfaces_ ? surface_header(options_.surface_tolerances, unit) : std::vector<std::string>());
     evaluation.slices = slice_table(slices_, foreground_);
+    if (detection_) add_detection(evaluation);
     for (auto& [subject, shown] : shown_) evaluation.largest_lesions.push_back(std::move(shown.slice));
     return evaluation;
   }
@@ -345,6 +352,7 @@ class SegmentationEvaluator final : public Evaluator {
   struct Held {
     MaskedSlice slice;
     int64_t batch = 0;
+    at::Tensor confidence;  ///< where lesions are counted
   };
   struct Shown {
     MaskedSlice slice;
@@ -357,6 +365,15 @@ class SegmentationEvaluator final : public Evaluator {
   static void require_finite(const at::Tensor& probabilities, const CaseKey& key) {
     if (at::isfinite(probabilities).all().item<bool>()) return;
     throw_run_error(key.to_string() + ": the network's output is not finite: its weights have diverged, or the input holds NaN");
+  }
+
+  /// Of any foreground class.
+  at::Tensor confidence_of(const at::Tensor& probabilities) const { return is_binary_ ? probabilities[0] : 1 - probabilities[0]; }
+
+  void add_detection(Evaluation& evaluation) {
+    Detection::Score score = detection_->finish(options_.bootstrap);
+    std::move(score.metrics.begin(), score.metrics.end(), std::back_inserter(evaluation.metrics));
+    evaluation.lesions = std::move(score.lesions);
   }
 
   bool has_rows_per_class(const Aggregate& aggregate) const {
@@ -374,10 +391,10 @@ class SegmentationEvaluator final : public Evaluator {
   }
 
   /// Keeps the masks of a volume until its last slice has come.
-  void hold(MaskedSlice slice) {
-    const Volume volume = volume_of(slice.key);
+  void hold(Held slice) {
+    const Volume volume = volume_of(slice.slice.key);
     std::vector<Held>& held = held_[volume];
-    held.push_back({std::move(slice), batches_});
+    held.push_back(std::move(slice));
     const auto expected = cases_.find(volume);
     if (expected != cases_.end() && static_cast<int64_t>(held.size()) == expected->second) score_volume(volume);
   }
@@ -397,17 +414,19 @@ class SegmentationEvaluator final : public Evaluator {
     } catch (const Error& error) {
       throw error.with_context(volume.first);
     }
-    for (Held& one : held) score(std::move(one.slice), one.batch);
+    for (Held& one : held) score(std::move(one));
   }
 
-  void score(MaskedSlice slice, int64_t batch) {
-    ScoredSlice scored{slice.key, batch, {}};
+  void score(Held held) {
+    MaskedSlice& slice = held.slice;
+    ScoredSlice scored{slice.key, held.batch, {}};
     const auto truth = pixels_of(slice.truth), prediction = pixels_of(slice.prediction);
     for (size_t k = 1; k <= foreground_; ++k) {
       scored.classes.push_back(is_binary_ ? count_overlap(truth, prediction) : count_overlap(truth, prediction, static_cast<uint8_t>(k)));
     }
     slices_.push_back(std::move(scored));
     if (surfaces_) surfaces_->add(slice);
+    if (detection_) detection_->add(slice, held.confidence);
     show(std::move(slice));
   }
 
@@ -427,6 +446,7 @@ class SegmentationEvaluator final : public Evaluator {
   std::map<std::string, Shown> shown_;
   std::vector<ScoredSlice> slices_;
   std::optional<VolumeSurfaces> surfaces_;
+  std::unique_ptr<Detection> detection_;
   int64_t batches_ = 0;
 };
 
@@ -459,6 +479,7 @@ class SegmentationTask final : public Task {
       const bool has_classes = classes_ > 2 && (aggregate.name == kMainMetric || aggregate.is_of_surfaces);
       for (int64_t k = 1; has_classes && k < classes_; ++k) names.push_back(fmt::format("{}.{}", aggregate.name, k));
     }
+    if (options_.detection == "always") names.insert(names.end(), detection_metric_names().begin(), detection_metric_names().end());
     return names;
   }
 
@@ -490,6 +511,14 @@ OptionTable options_of(SegmentationOptions& options) {
             {"surfels", "voxels"});
   table.add("surface_tolerances", options.surface_tolerances, "tolerances of NSD, in mm, or in pixels where the source knows no spacing",
             at_least(0));
+  table.add("detection", options.detection,
+            "when presence and lesions are counted: when a run is evaluated, in every validation too, or never",
+            {"evaluation", "always", "never"});
+  table.add("lesion_overlap", options.lesion_overlap, "share of a true lesion's voxels that must be predicted to find it; 0: any voxel",
+            between(0, 1));
+  table.add("smallest_lesion", options.smallest_lesion, "voxels; smaller lesions do not count, neither true nor predicted ones",
+            at_least(1));
+  table.add("smallest_lesion_mm3", options.smallest_lesion_mm3, "the same in mm³, where the source knows its spacing; 0: off", at_least(0));
   table.check("surface_tolerances", [&options]() -> std::string {
     std::set<double> distinct;
     for (const double tolerance : options.surface_tolerances) {

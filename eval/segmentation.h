@@ -19,6 +19,9 @@
 // of the distances in their volumes; in mm where the source knows its spacing, else in px. One mask empty: the diagonal of the volume
 // and NSD 0, counted in `one_empty`; both: 0 and NSD 1.
 //
+// Detection (detection.h; option detection): presence per slice and per case, lesions found and false positives, of all foreground classes
+// together; a table of lesions.
+//
 // Several classes (0 is background): the most probable class; every aggregate is the mean over the foreground classes of the class's
 // aggregate, classes without a case left out; dice_patients.<class> follow, and the tables have one row per class.
 //
@@ -43,6 +46,10 @@ struct SegmentationOptions {
   std::string surface_distances = "evaluation";  ///< evaluation | always | never
   std::string surface_elements = "surfels";      ///< surfels | voxels
   std::vector<double> surface_tolerances{1, 2};  ///< of NSD, in mm (px)
+  std::string detection = "evaluation";          ///< when lesions are counted, as surface_distances
+  double lesion_overlap = 0;                     ///< share of a true lesion's voxels that finds it; 0: any voxel
+  int64_t smallest_lesion = 1;                   ///< in voxels; lesions below do not count
+  double smallest_lesion_mm3 = 0;                ///< the same; needs a source with a spacing
 };
 OptionTable options_of(SegmentationOptions& options);
 

@@ -40,6 +40,7 @@ struct Evaluation {
   std::vector<Metric> metrics;
   CsvTable patients;  ///< one row per patient: the source of every mean
   CsvTable slices;    ///< one row per slice
+  CsvTable lesions;   ///< one row per predicted lesion and per true one that was missed, where lesions are counted; else no header
   /// Per patient, in the order of `patients`, the slice with most lesion (most predicted pixels where there is no lesion).
   std::vector<MaskedSlice> largest_lesions;
   /// The metric, or an assertion.

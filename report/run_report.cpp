@@ -42,6 +42,14 @@ constexpr MetricText kMetricTexts[] = {
     {"precision_patients", "precision", "mean over patients with a lesion or a prediction"},
     {"hd95_patients", "HD95", "mean over patients; one mask empty: the diagonal of the volume; both: 0"},
     {"assd_patients", "ASSD", "as HD95"},
+    {"slice_sensitivity", "sensitivity, slices", "slices with a lesion that have a predicted pixel"},
+    {"slice_specificity", "specificity, slices", "slices without a lesion that have no predicted pixel"},
+    {"slice_auc", "AUC, slices", "ROC curve of the highest probability of each slice"},
+    {"lesion_sensitivity", "sensitivity, lesions", "true lesions found"},
+    {"lesion_precision", "precision, lesions", "predicted lesions that meet a true one that was found"},
+    {"lesion_false_positives", "false positive lesions", "per case"},
+    {"case_sensitivity", "sensitivity, cases", "cases with a lesion that have a predicted one"},
+    {"case_specificity", "specificity, cases", "cases without a lesion that have no predicted one"},
 };
 
 std::string label_of(const std::string& metric) {

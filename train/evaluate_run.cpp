@@ -65,9 +65,9 @@ eval::SegmentationOptions segmentation_options(const Recipe& recipe) {
   return options;
 }
 
-void set_surfaces(Recipe& recipe, const EvaluateRequest& request) {
+void set_surfaces(Recipe& recipe, const EvaluateRequest& request, const std::string& by_recipe) {
   const auto set = [&](const char* key, ConfigNode value) { recipe.task_options.set(key, std::move(value)); };
-  const std::string when = request.surface_distances.empty() ? segmentation_options(recipe).surface_distances : request.surface_distances;
+  const std::string when = request.surface_distances.empty() ? by_recipe : request.surface_distances;
   set("surface_distances", ConfigNode::make_scalar(when == "never" ? "never" : "always"));
   if (request.surface_tolerances.empty()) return;
   ConfigNode tolerances = ConfigNode::make_sequence({"--surface-tolerances", 0});
@@ -77,14 +77,27 @@ void set_surfaces(Recipe& recipe, const EvaluateRequest& request) {
   set("surface_tolerances", std::move(tolerances));
 }
 
+void set_detection(Recipe& recipe, const EvaluateRequest& request, const std::string& by_recipe) {
+  const auto set = [&](const char* key, const std::string& value, const char* option) {
+    recipe.task_options.set(key, ConfigNode::make_scalar(value, {option, 0}));
+  };
+  const std::string when = request.detection.empty() ? by_recipe : request.detection;
+  set("detection", when == "never" ? "never" : "always", "");
+  if (request.lesion_overlap) set("lesion_overlap", fmt::format("{}", *request.lesion_overlap), "--lesion-overlap");
+  if (request.smallest_lesion) set("smallest_lesion", std::to_string(*request.smallest_lesion), "--smallest-lesion");
+  if (request.smallest_lesion_mm3) set("smallest_lesion_mm3", fmt::format("{}", *request.smallest_lesion_mm3), "--smallest-lesion-mm3");
+}
+
 Recipe adjusted(Recipe recipe, const EvaluateRequest& request) {
+  const eval::SegmentationOptions given = segmentation_options(recipe);
   if (!request.data_root.empty()) recipe.data.options.set("root", ConfigNode::make_scalar(request.data_root, {"--data", 0}, true));
   if (request.batch > 0) recipe.data.evaluation_batch = request.batch;
   if (request.threshold) recipe.task_options.set("threshold", ConfigNode::make_scalar(fmt::format("{}", *request.threshold)));
   if (request.largest_component) {
     recipe.task_options.set("largest_component", ConfigNode::make_scalar(*request.largest_component ? "true" : "false"));
   }
-  set_surfaces(recipe, request);
+  set_surfaces(recipe, request, given.surface_distances);
+  set_detection(recipe, request, given.detection);
   if (!request.merge.empty()) recipe.eval.merge = request.merge;
   if (!request.merge_of.empty()) recipe.eval.merge_of = request.merge_of;
   return recipe;
@@ -121,6 +134,9 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
   results.threshold = options.threshold;
   results.largest_component = options.largest_component;
   if (options.surface_distances == "always") results.surface_elements = options.surface_elements;
+  if (options.detection == "always") {
+    results.lesions = eval::LesionOptions{options.lesion_overlap, options.smallest_lesion, options.smallest_lesion_mm3};
+  }
   results.is_training_unknown = std::any_of(members.begin(), members.end(), [](const auto& member) { return !member.data.is_known(); });
   eval::describe_data(results, *dataset.source, cases);
   return results;

@@ -26,6 +26,10 @@ struct EvaluateRequest {
   std::optional<bool> largest_component;
   std::string surface_distances;                ///< always | never; "": the recipe's, whose `evaluation` means always
   std::vector<std::string> surface_tolerances;  ///< of NSD, numbers; empty: the recipe's
+  std::string detection;                        ///< always | never; "": the recipe's, as surface_distances
+  std::optional<double> lesion_overlap;         ///< none: the recipe's
+  std::optional<int64_t> smallest_lesion;
+  std::optional<double> smallest_lesion_mm3;
   std::string group_by;  ///< column of the metadata; "": patients are not grouped
   int64_t batch = 0;     ///< 0: the recipe's
   at::Device device = at::kCPU;

@@ -136,6 +136,31 @@ TEST(Results, DistancesSayTheirUnitAndRule) {
   EXPECT_FALSE(json["evaluations"][0]["metrics"][0].contains("unit"));
 }
 
+TEST(Results, LesionsSayWhatTheyAre) {
+  Results results = results_of({0.3, 0.9});
+  EXPECT_THAT(to_text(results), Not(HasSubstr("lesions  ")));
+  EXPECT_FALSE(to_json(results).contains("lesions"));
+  results.lesions = LesionOptions{};
+  EXPECT_THAT(to_text(results), HasSubstr("lesions  face-connected components; found where any of its voxels is predicted\n"));
+  results.lesions = LesionOptions{0.25, 3, 7.5};
+  for (ScoredPredictor& scored : results.scored) {
+    scored.evaluation.metrics.push_back({"lesion_sensitivity", 0.75, 8, 2, 0.5, 0.875});
+    scored.evaluation.lesions = {{"patient", "outcome"}, {{"a", "hit"}}};
+  }
+  const std::string text = to_text(results);
+  EXPECT_THAT(text, HasSubstr("lesions  face-connected components, from 3 voxels on, from 7.5 mm³ on; found where 25 % of its voxels are "
+                              "predicted\n"));
+  EXPECT_THAT(text, HasSubstr("sensitivity, lesions                   0.7500   [0.500, 0.875]       8 true lesions          2 missed\n"));
+  const nlohmann::json json = to_json(results);
+  EXPECT_EQ(json["lesions"], nlohmann::json::parse(R"({"overlap": 0.25, "smallest_voxels": 3, "smallest_mm3": 7.5})"));
+  EXPECT_EQ(json["evaluations"][0]["metrics"][2]["name"], "lesion_sensitivity");
+  const fs::path folder = larmor::testing::make_temporary_folder("lesions");
+  write_results(folder, results, source_of(2));
+  EXPECT_EQ(read_file(folder / "detections.csv"), "tta,patient,outcome\nnone,a,hit\nd4,a,hit\n");
+  write_results(folder, results_of({0.3, 0.9}), source_of(2));
+  EXPECT_FALSE(fs::exists(folder / "detections.csv"));
+}
+
 TEST(Results, GroupsStandBesideTheAugmentations) {
   Results results = results_of({0.3, 0.9});
   EXPECT_FALSE(to_json(results).contains("group_by"));

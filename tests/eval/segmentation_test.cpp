@@ -134,6 +134,27 @@ TEST(Segmentation, SurfacesOnlyWhereAsked) {
   }
 }
 
+TEST(Segmentation, LesionsOnlyWhereAsked) {
+  for (const char* when : {"evaluation", "never"}) {
+    SegmentationOptions options;
+    options.detection = when;
+    const Evaluation evaluation = evaluate_cases(five_slices(), 2, options);
+    EXPECT_FALSE(evaluation.has("lesion_sensitivity")) << when;
+    EXPECT_TRUE(evaluation.lesions.header.empty()) << when;
+  }
+  for (const bool largest_component : {false, true}) {
+    SegmentationOptions options;
+    options.detection = "always";
+    options.largest_component = largest_component;
+    const Evaluation evaluation = evaluate_cases(five_slices(), 2, options);
+    std::vector<std::string> names;
+    for (const Metric& metric : evaluation.metrics) names.push_back(metric.name);
+    EXPECT_EQ(names, make_segmentation(options, 1)->metric_names());
+    EXPECT_DOUBLE_EQ(evaluation.value("slice_specificity"), largest_component ? 1.0 : 0.5);
+    EXPECT_EQ(evaluation.metric("lesion_sensitivity").count, 3);
+  }
+}
+
 TEST(SegmentationErrors, TolerancesAreDistinct) {
   SegmentationOptions options;
   Problems problems;

@@ -144,6 +144,32 @@ TEST_F(EvaluateRunSlow, SurfaceDistancesUnlessSwitchedOff) {
   EXPECT_FALSE(without.scored[0].evaluation.has("hd95_patients"));
 }
 
+TEST_F(EvaluateRunSlow, LesionsUnlessSwitchedOff) {
+  const eval::Results results = evaluate_run(request_for({"a"})).results;
+  ASSERT_TRUE(results.lesions.has_value());
+  EXPECT_EQ(results.lesions->smallest_voxels, 1);
+  EXPECT_EQ(results.scored[0].evaluation.metric("lesion_sensitivity").count, 2);
+  EXPECT_FALSE(results.scored[0].evaluation.lesions.header.empty());
+  EvaluateRequest request = request_for({"a"});
+  request.lesion_overlap = 0.5;
+  request.smallest_lesion = 5000;
+  const eval::Results strict = evaluate_run(request).results;
+  EXPECT_EQ(strict.lesions->overlap, 0.5);
+  EXPECT_EQ(strict.scored[0].evaluation.metric("lesion_sensitivity").count, 0);
+  request.smallest_lesion = -1;
+  EXPECT_EQ(message_of(request), "--smallest-lesion: smallest_lesion: -1 is not allowed; must be >= 1");
+  request = request_for({"a"});
+  request.smallest_lesion_mm3 = 2;
+  EXPECT_EQ(message_of(request), tiny_patient(2) +
+                                     ":1: has no spacing, so that its lesions have no volume in mm³: give task.smallest_lesion in voxels "
+                                     "(--smallest-lesion) in the place of task.smallest_lesion_mm3");
+  request = request_for({"a"});
+  request.detection = "never";
+  const eval::Results without = evaluate_run(request).results;
+  EXPECT_FALSE(without.lesions.has_value());
+  EXPECT_FALSE(without.scored[0].evaluation.has("lesion_sensitivity"));
+}
+
 TEST_F(EvaluateRunSlow, GroupsOfPatientsAreRefusedBeforeTheWork) {
   EvaluateRequest request = request_for({"a"});
   request.group_by = "grade";
