@@ -32,7 +32,7 @@ struct ReproduceOptions {
   std::vector<std::string> overrides;
   std::string data;
   std::string base = "runs";
-  std::vector<std::string> only;
+  std::vector<std::string> only, sides;
   int64_t seeds = 0;
   int64_t jobs = 1;
   bool full = false, dry_run = false, list = false;
@@ -77,6 +77,7 @@ std::string command_of(const ReproduceOptions& options, int64_t seeds) {
   for (const std::string& assignment : options.overrides) line += " " + assignment;
   line += fmt::format(" --seeds {} --runs {}", seeds, options.base);
   if (!options.data.empty()) line += " --data " + options.data;
+  if (!options.sides.empty()) line += fmt::format(" --sides {}", fmt::join(options.sides, ","));
   if (options.full) line += " --full";
   if (options.jobs > 1) line += fmt::format(" --jobs {}", options.jobs);
   if (!options.only.empty()) line += fmt::format(" --only {}", fmt::join(options.only, ","));
@@ -197,6 +198,7 @@ Job job_of(const TableWork& work, const report::TableRun& run, int64_t seeds, co
     job.words.push_back(word);
   }
   if (!options.data.empty()) job.words.insert(job.words.end(), {"--data", options.data});
+  if (!options.sides.empty()) job.words.insert(job.words.end(), {"--sides", fmt::format("{}", fmt::join(options.sides, ","))});
   if (options.full) job.words.emplace_back("--full");
   std::string name = path;
   std::replace(name.begin(), name.end(), '/', '_');
@@ -268,6 +270,7 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
   require_allowed(options, global);
   report::TableSpec spec = report::read_table_spec(find_table(options.table), options.full);
   report::override_rows(spec, options.overrides);
+  if (!options.sides.empty()) report::override_sides(spec, options.sides);
   const int64_t seeds = options.seeds > 0 ? options.seeds : spec.seeds;
   const TableWork work(spec, report::plan_table(spec, seeds, table_folder(options)), options.data);
   require_known_choice(work, options);
@@ -320,6 +323,7 @@ Command reproduce_command() {
     arguments.option("--jobs", options->jobs, "runs trained at a time");
     arguments.option("--runs", options->base, "folder of runs");
     arguments.option("--only", options->only, "run these alone, as --dry-run names them (adam/seed-0, or adam for all of a row); no table");
+    arguments.option("--sides", options->sides, "scored sides of the split instead of the table's, e.g. test; the first is compared");
     arguments.flag("--full", options->full, "cross all factors of the table instead of changing one at a time");
     arguments.flag("--dry-run", options->dry_run, "print the plan, an estimate of time and disk, and stop");
     arguments.flag("--list", options->list, "print the tables and stop");

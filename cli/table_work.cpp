@@ -161,7 +161,7 @@ void TableWork::require_usable_data() const {
       const train::Recipe recipe = recipe_of(plan_.runs[i]);
       const ConfigNode tree = train::to_config(recipe);
       if (!known.insert(score.side + "\n" + to_yaml(*tree.find("data"))).second) continue;
-      train::require_side(train::open_dataset(recipe), score.side);
+      train::require_side(train::open_dataset(recipe), score.side, fmt::format("table {}, side {}", spec_.name, score.side));
     }
   }
 }

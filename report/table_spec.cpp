@@ -73,6 +73,8 @@ OptionTable published_table(TableSpec& spec) {
   return table;
 }
 
+std::vector<std::string> known_sides() { return {"validation", "test", "hold_out", "train"}; }
+
 OptionTable options_of(TableSpec& spec, Pending& pending) {
   std::vector<std::string> metrics;
   metrics.reserve(patient_columns().size());
@@ -86,7 +88,7 @@ OptionTable options_of(TableSpec& spec, Pending& pending) {
   table.add("seeds", spec.seeds, "runs per row", between(1, kMostSeeds));
   table.add("reach", spec.reach, "validation value that epochs are counted to");
   table.add("levels", spec.levels, "validation values that the report counts epochs and seconds to");
-  table.add("sides", spec.sides, "scored sides of the split, the first is compared", {"validation", "test", "hold_out", "train"});
+  table.add("sides", spec.sides, "scored sides of the split, the first is compared", known_sides());
   table.add("folds", spec.folds, "parts of data.split that each seed trains; 0: the recipes' own split", between(0, kMostFolds));
   table.add("costs", spec.costs, "seconds per epoch and per patient, memory; each run is trained in a process of its own");
   table.add("not_published", spec.not_published, "what the paper does not say, and what was chosen");
@@ -424,6 +426,16 @@ void override_rows(TableSpec& spec, const std::vector<std::string>& overrides) {
     read_integer(tree, "data.split.folds", spec.folds, between(2, kMostFolds));
   }
   spec.overrides = overrides;
+}
+
+void override_sides(TableSpec& spec, const std::vector<std::string>& sides) {
+  std::set<std::string> seen;
+  const std::vector<std::string> known = known_sides();
+  for (const std::string& side : sides) {
+    if (std::find(known.begin(), known.end(), side) == known.end()) throw_usage_error(unknown_name_message("--sides", side, known, ""));
+    if (!seen.insert(side).second) throw_usage_error(fmt::format("--sides: {} stands twice", in_quotes(side)));
+  }
+  spec.sides = sides;
 }
 
 std::vector<fs::path> TablePlan::weights_of(const TableScore& score) const {

@@ -82,6 +82,9 @@ TableSpec read_table_spec(const std::filesystem::path& file, bool is_full = fals
 /// folds that is not allowed, and keys that the table itself sets in each run (data.split.fold of a table with folds, train.seed).
 void override_rows(TableSpec& spec, const std::vector<std::string>& overrides);
 
+/// Scores these sides instead of the table's; at least one. Error (usage): a side that there is not, or one that stands twice.
+void override_sides(TableSpec& spec, const std::vector<std::string>& sides);
+
 /// One training.
 struct TableRun {
   size_t row = 0;

@@ -162,9 +162,9 @@ EvaluationSettings evaluation_settings(const Recipe& recipe) {
   return settings;
 }
 
-void require_side(const Dataset& dataset, const std::string& side) {
+void require_side(const Dataset& dataset, const std::string& side, const std::string& place) {
   if (side_of(dataset.split, full_name(side)).empty()) {
-    throw_usage_error(fmt::format("--split {}: this recipe's split has no {} side (data.split)", side, full_name(side)));
+    throw_usage_error(fmt::format("{}: this recipe's split has no {} side (data.split)", place, full_name(side)));
   }
 }
 
@@ -175,7 +175,7 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
   require_data(recipe, request);
   Dataset dataset = open_dataset(recipe);
   const std::vector<int64_t> cases = side_of(dataset.split, side);
-  require_side(dataset, side);
+  require_side(dataset, side, "--split " + side);
   if (!request.group_by.empty()) eval::require_column(*dataset.source, request.group_by);
   if (side != "train" && !dataset.split.leaks) require_unseen(members, *dataset.source, cases);
 

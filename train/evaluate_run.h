@@ -52,8 +52,8 @@ struct EvaluationSettings {
 };
 EvaluationSettings evaluation_settings(const Recipe& recipe);
 
-/// Error (usage): a side that does not exist, or that is empty in this data set's split.
-void require_side(const Dataset& dataset, const std::string& side);
+/// Error (usage): a side that does not exist, or that is empty in this data set's split. `place` begins the message: "--split test".
+void require_side(const Dataset& dataset, const std::string& side, const std::string& place);
 
 /// Error (usage): unknown split, an empty side, members of an ensemble that see different inputs. Error (data): a network
 /// would be scored on patients that it, or another member of its ensemble, was trained on.

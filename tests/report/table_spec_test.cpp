@@ -148,7 +148,21 @@ TEST_F(TableSpecTest, FoldsOfTheCommandLineDoNotMakeATableOfFolds) {
   EXPECT_EQ(made.folds, 0);
 }
 
+TEST_F(TableSpecTest, SidesOfTheCommandLineStandInPlaceOfTheTables) {
+  TableSpec made = read("recipe: a.yaml\nsides: [test, hold_out]\nrows:\n  - {name: adam}\n");
+  override_sides(made, {"test"});
+  EXPECT_EQ(made.sides, std::vector<std::string>{"test"});
+  EXPECT_EQ(plan_table(made, 1).scores.size(), 1u);
+}
+
 class TableSpecError : public TableSpecTest {};
+
+TEST_F(TableSpecError, SidesThatThereAreNot) {
+  TableSpec made = spec();
+  EXPECT_EQ(error_of([&] { override_sides(made, {"holdout"}); }),
+            "unknown --sides 'holdout'; nearest: 'hold_out'");
+  EXPECT_EQ(error_of([&] { override_sides(made, {"test", "test"}); }), "--sides: 'test' stands twice");
+}
 
 TEST_F(TableSpecError, KeysThatTheTableSetsInEachRun) {
   TableSpec made = read("recipe: a.yaml\nfolds: 5\nrows:\n  - {name: adam}\n");
