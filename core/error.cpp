@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/utf8.h"
+
 namespace larmor {
 
 namespace {
@@ -49,12 +51,15 @@ void throw_data_error(const std::string& message) { throw Error(ErrorKind::data,
 
 std::string printable(std::string_view text) {
   std::string result;
-  for (const char c : text.substr(0, kLongestQuote)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
+  for (size_t at = 0; at < std::min(text.size(), kLongestQuote);) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    const size_t length = utf8_length(text.substr(at));
+    if (byte < 0x20 || byte == 0x7F || length == 0) {
       result += fmt::format("\\x{:02x}", byte);
+      ++at;
     } else {
-      result += c;
+      result += text.substr(at, length);
+      at += length;
     }
   }
   return text.size() > kLongestQuote ? result + "…" : result;

@@ -33,7 +33,7 @@ class Error : public std::runtime_error {
 [[noreturn]] void throw_usage_error(const std::string& message);
 [[noreturn]] void throw_data_error(const std::string& message);
 
-/// `text` fit for one line of a message: control characters as \xNN, cut after 120 bytes.
+/// `text` fit for one line of a message: control characters and bytes that are no UTF-8 as \xNN, cut after 120 bytes.
 std::string printable(std::string_view text);
 /// The same in single quotes.
 std::string in_quotes(std::string_view text);

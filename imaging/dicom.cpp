@@ -365,12 +365,16 @@ DicomSeries describe(const DicomDataSet& data) {
 void add_to_folder(const fs::path& path, std::map<std::string, DicomSeries>& by_uid, DicomFolder& folder) {
   try {
     const MappedFile map(path);
+    if (map.bytes().empty() && path.extension() == ".dcm") throw_data_error(path.string() + ": is empty");
     if (!is_dicom(map.bytes())) {
       ++folder.other_files;
       return;
     }
     const DicomFile file = parse_dicom({map.bytes(), path.string()});
-    if (file.data.find(tag::kPixelData) == nullptr) throw_data_error(fmt::format("{}: has no pixels", path.string()));
+    if (file.data.find(tag::kPixelData) == nullptr) {
+      folder.without_pixels.push_back(path);
+      return;
+    }
     DicomSeries series = describe(file.data);
     auto [found, is_new] = by_uid.try_emplace(series.uid, series);
     if (!is_new && series.acquisition_time < found->second.acquisition_time) {
@@ -431,8 +435,11 @@ Image read_dicom_series(const DicomSeries& series) {
 
 Image read_dicom(const fs::path& path) {
   const DicomFolder folder = list_dicom(path);
+  // Without a damaged slice at its end a series would only be shorter.
+  if (!folder.unreadable.empty()) throw_data_error(folder.unreadable.front());
   if (folder.series.empty()) {
-    throw_data_error(folder.unreadable.empty() ? fmt::format("{}: holds no DICOM file", path.string()) : folder.unreadable.front());
+    throw_data_error(folder.without_pixels.empty() ? fmt::format("{}: holds no DICOM file", path.string())
+                                                   : fmt::format("{}: has no pixels", folder.without_pixels.front().string()));
   }
   if (folder.series.size() > 1) {
     std::string names;

@@ -40,9 +40,10 @@ struct DicomSeries {
 };
 
 struct DicomFolder {
-  std::vector<DicomSeries> series;      ///< by acquisition time, then number, then UID
-  int64_t other_files = 0;              ///< files that are no DICOM
-  std::vector<std::string> unreadable;  ///< messages of DICOM files that are damaged or have no pixels
+  std::vector<DicomSeries> series;                    ///< by acquisition time, then number, then UID
+  int64_t other_files = 0;                            ///< files that are no DICOM
+  std::vector<std::string> unreadable;                ///< messages of DICOM files that are damaged; of empty files named .dcm
+  std::vector<std::filesystem::path> without_pixels;  ///< reports, presentation states
 };
 
 /// Sorts one file or every file below a folder. Error (data): no such path. Links to folders are not followed.
@@ -51,7 +52,7 @@ DicomFolder list_dicom(const std::filesystem::path& path);
 /// Error (data), one line that begins with the folder and names the series: what makes it no volume.
 Image read_dicom_series(const DicomSeries& series);
 
-/// The one series below a path; Error (data) where there are several (it lists them) or none.
+/// The one series below a path; Error (data) where there are several (it lists them) or none, or a file is damaged.
 Image read_dicom(const std::filesystem::path& path);
 
 }  // namespace larmor::imaging

@@ -21,16 +21,9 @@ constexpr DicomTag kSamples = 0x00280002, kPhotometric = 0x00280004, kFrames = 0
                    kPixelData = 0x7FE00010;
 
 StoredType stored_type(int bits, bool is_signed, const std::string& name) {
-  switch (bits) {
-    case 8:
-      return is_signed ? StoredType::i8 : StoredType::u8;
-    case 16:
-      return is_signed ? StoredType::i16 : StoredType::u16;
-    case 32:
-      return is_signed ? StoredType::i32 : StoredType::u32;
-    default:
-      throw_damaged(name, fmt::format("{} bits per pixel are not supported; allowed: 8, 16, 32", bits));
-  }
+  const std::optional<StoredType> type = bits > 32 || bits < 0 ? std::nullopt : integer_of(static_cast<uint64_t>(bits), is_signed);
+  if (!type) throw_damaged(name, fmt::format("{} bits per pixel are not supported; allowed: 8, 16, 32", bits));
+  return *type;
 }
 
 uint16_t needed(const DicomDataSet& data, DicomTag tag, const char* keyword, const std::string& name) {

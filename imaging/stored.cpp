@@ -75,6 +75,21 @@ size_t size_of(StoredType type) {
   return 0;
 }
 
+std::optional<StoredType> integer_of(uint64_t bits, bool is_signed) {
+  switch (bits) {
+    case 8:
+      return is_signed ? StoredType::i8 : StoredType::u8;
+    case 16:
+      return is_signed ? StoredType::i16 : StoredType::u16;
+    case 32:
+      return is_signed ? StoredType::i32 : StoredType::u32;
+    case 64:
+      return is_signed ? StoredType::i64 : StoredType::u64;
+    default:
+      return std::nullopt;
+  }
+}
+
 PixelType pixel_type_of(StoredType type) {
   switch (type) {
     case StoredType::u8:

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,8 @@ class ByteReader {
 enum class StoredType { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
 size_t size_of(StoredType type);
 PixelType pixel_type_of(StoredType type);
+/// The integer of 8, 16, 32 or 64 bits; nothing for other widths.
+std::optional<StoredType> integer_of(uint64_t bits, bool is_signed);
 
 /// Reverses the bytes of each element of `size` bytes (1, 2, 4, 8).
 void swap_bytes(std::span<std::byte> values, size_t size);

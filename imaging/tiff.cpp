@@ -170,17 +170,7 @@ StoredType stored_type_of(const Layout& layout, const Directory& directory) {
   }
   require(layout, format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_INT || format == SAMPLEFORMAT_VOID, "sample format", format,
           "1 (unsigned), 2 (signed), 3 (float)");
-  const bool is_signed = format == SAMPLEFORMAT_INT;
-  switch (bits) {
-    case 8:
-      return is_signed ? StoredType::i8 : StoredType::u8;
-    case 16:
-      return is_signed ? StoredType::i16 : StoredType::u16;
-    case 32:
-      return is_signed ? StoredType::i32 : StoredType::u32;
-    default:
-      return is_signed ? StoredType::i64 : StoredType::u64;
-  }
+  return *integer_of(bits, format == SAMPLEFORMAT_INT);
 }
 
 /// What the samples mean: grey, inverted grey, RGB, with or without alpha.

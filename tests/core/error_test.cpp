@@ -67,6 +67,8 @@ TEST(ErrorText, UnknownName) {
 TEST(ErrorText, QuotesStayOnOneLineAndShort) {
   EXPECT_EQ(in_quotes("plain ä"), "'plain ä'");
   EXPECT_EQ(in_quotes("a\nb\x1b[31m\x7f"), "'a\\x0ab\\x1b[31m\\x7f'");
+  EXPECT_EQ(in_quotes("a\xff\xc3z"), "'a\\xff\\xc3z'");
+  EXPECT_EQ(in_quotes(std::string(119, 'x') + "ää"), "'" + std::string(119, 'x') + "ä…'");
   EXPECT_EQ(in_quotes(std::string(200, 'x')), "'" + std::string(120, 'x') + "…'");
 }
 

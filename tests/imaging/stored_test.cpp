@@ -36,6 +36,14 @@ TEST(StoredTest, SwapsBytesOfEachElement) {
   EXPECT_EQ(four[0], std::byte{2});
 }
 
+TEST(StoredTest, IntegersByTheirBits) {
+  EXPECT_EQ(integer_of(8, true), StoredType::i8);
+  EXPECT_EQ(integer_of(16, false), StoredType::u16);
+  EXPECT_EQ(integer_of(32, true), StoredType::i32);
+  EXPECT_EQ(integer_of(64, false), StoredType::u64);
+  for (const uint64_t bits : {0, 1, 7, 12, 24, 128}) EXPECT_EQ(integer_of(bits, false), std::nullopt) << bits;
+}
+
 template <class T>
 Image stored(StoredType type, T value) {
   std::vector<std::byte> bytes(sizeof value);
