@@ -32,7 +32,8 @@ std::map<std::string, int64_t> read_labels(const std::vector<std::string>& words
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     const bool is_read = equals != 0 && !digits.empty() && error == std::errc() && end == digits.data() + digits.size();
     if (!is_read) throw_usage_error(fmt::format("--labels: {} is not NAME=VALUE, e.g. edema=2", in_quotes(word)));
-    labels[word.substr(0, equals)] = value;
+    const std::string name = word.substr(0, equals);
+    if (!labels.emplace(name, value).second) throw_usage_error(fmt::format("--labels: {} stands twice", in_quotes(name)));
   }
   return labels;
 }
@@ -79,6 +80,13 @@ void print(const datasets::PrepareReport& report, const std::string& output) {
   for (const datasets::Finding& finding : report.findings) std::cout << fmt::format("  {}: {}\n", finding.file, finding.message);
 }
 
+/// Told even where nothing else is.
+void print_excluded(const datasets::PrepareReport& report) {
+  for (const datasets::PreparedSubject& subject : report.subjects) {
+    if (!subject.failure.empty()) std::cerr << fmt::format("{}  {}\n", subject.name, outcome_of(subject));
+  }
+}
+
 int run_prepare(const PrepareOptions& options, const GlobalOptions& global) {
   if (options.source != "siberian") throw_usage_error(unknown_name_message("source", options.source, {"siberian"}, "larmor help prepare"));
   require_folder("output", options.output);
@@ -96,6 +104,7 @@ int run_prepare(const PrepareOptions& options, const GlobalOptions& global) {
   };
   const datasets::PrepareReport report = datasets::prepare_siberian(siberian, options.output, progress);
   bar.reset();
+  if (global.quiet) print_excluded(report);
   if (global.json) {
     std::cout << to_json(report, options.output).dump(2) << "\n";
   } else if (!global.quiet) {
@@ -108,6 +117,7 @@ int run_prepare(const PrepareOptions& options, const GlobalOptions& global) {
 
 Command prepare_command() {
   Command command{"prepare", Group::data, "register and resample volumes, once, for training", "", {}, "", {}};
+  command.takes_json = true;
   command.description =
       "Reads subjects with T1, T1CE, FLAIR (T2) and labels as NIfTI, NRRD, DICOM series or in nnU-Net's layout, registers every sequence "
       "rigidly to T1CE, resamples all onto one grid of axial slices, scales each volume by its percentiles, and writes a folder that "

@@ -32,7 +32,8 @@ std::string wrong_weights(const CompositionOptions& options) {
   if (options.weights.size() != options.channels.size()) {
     return fmt::format("{} weights for {} sequences; give one for each", options.weights.size(), options.channels.size());
   }
-  return std::accumulate(options.weights.begin(), options.weights.end(), 0.0) > 0 ? "" : "their sum must be above 0";
+  const double sum = std::accumulate(options.weights.begin(), options.weights.end(), 0.0);
+  return sum > 0 && std::isfinite(sum) ? "" : "their sum must be above 0 and finite";
 }
 
 /// Several images of one size side by side in their channels.

@@ -220,6 +220,7 @@ std::optional<Image> tile_of(const Source& source, int64_t index) {
 }  // namespace
 
 std::unique_ptr<Source> open_for_inspection(const std::filesystem::path& folder) {
+  if (!is_folder(folder)) throw_data_error(folder.string() + ": no such folder");
   if (is_siberian_cache(folder)) {
     SiberianOptions siberian;
     siberian.root = folder.string();

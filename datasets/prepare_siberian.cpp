@@ -29,6 +29,7 @@ using imaging::Image;
 using imaging::PixelType;
 using nlohmann::json;
 
+constexpr const char* kLock = ".lock";
 constexpr int64_t kTileSide = 192;
 constexpr size_t kMostTiles = 36;
 
@@ -44,8 +45,11 @@ void check_all(const PrepareSiberianOptions& options) {
   require(options.memory_gib >= 0, fmt::format("memory {} GiB is out of range; must be >= 0", options.memory_gib));
   require(std::find(sequences.begin(), sequences.end(), options.label_on) != sequences.end(),
           unknown_name_message("sequence of the label", options.label_on, sequences, ""));
+  std::map<int64_t, std::string> names;
   for (const auto& [name, value] : options.raw.labels) {
     require(!name.empty() && value >= 1 && value <= 255, fmt::format("label {} is {}; must be in [1, 255]", in_quotes(name), value));
+    const auto [other, is_new] = names.emplace(value, name);
+    require(is_new, fmt::format("labels {} and {} are both {}", in_quotes(other->second), in_quotes(name), value));
   }
 }
 
@@ -111,6 +115,25 @@ size_t workers_for(const RawSet& set, const PrepareSiberianOptions& options) {
   return static_cast<size_t>(std::clamp<int64_t>(fit, 1, std::min<int64_t>(threads, static_cast<int64_t>(set.subjects.size()))));
 }
 
+/// Takes back the folder of an output that never held anything.
+class EmptyFolder {
+ public:
+  explicit EmptyFolder(fs::path out) : out_(std::move(out)), is_new_(!fs::exists(out_)) {}
+  ~EmptyFolder() {
+    std::error_code error;
+    if (!is_new_ || is_siberian_cache(out_) || !fs::remove(out_ / kSiberianVolumes, error) || error)
+      return;  // refused where it holds a volume
+    fs::remove(out_ / kLock, error);
+    fs::remove(out_, error);
+  }
+  EmptyFolder(const EmptyFolder&) = delete;
+  EmptyFolder& operator=(const EmptyFolder&) = delete;
+
+ private:
+  const fs::path out_;
+  const bool is_new_;
+};
+
 /// All that is needed of the whole set while its subjects are prepared.
 class Work {
  public:
@@ -118,14 +141,18 @@ class Work {
       : options_(options), out_(out), progress_(progress), set_(find_siberian(options.raw)) {}
 
   PrepareReport run() {
-    require_apart();
+    require_apart(out_);
+    require_apart(out_ / kSiberianVolumes);
+    ThreadPool pool(workers_for(set_, options_));
+    check_labels(pool);
+    read_checksums(pool);
+    refuse_copies();
+    const EmptyFolder empty(out_);
     make_folder(out_ / kSiberianVolumes);
-    const FileLock lock(out_ / ".lock");
+    const FileLock lock(out_ / kLock);
     remove_unfinished_files(out_ / kSiberianVolumes);
-    check_labels();
     prepared_.resize(set_.subjects.size());
     keys_.resize(set_.subjects.size());
-    ThreadPool pool(workers_for(set_, options_));
     pool.for_each(set_.subjects.size(), [&](size_t i) { prepare(i); });
     if (interrupted()) throw_run_error("interrupted; the same command goes on with what is missing");
     write_results();
@@ -135,19 +162,41 @@ class Work {
   }
 
  private:
-  void require_apart() const {
-    const fs::path data = fs::weakly_canonical(set_.root), target = fs::weakly_canonical(out_);
+  void require_apart(const fs::path& folder) const {
+    const fs::path data = fs::weakly_canonical(set_.root), target = fs::weakly_canonical(folder);
     const auto [end, ignored] = std::mismatch(data.begin(), data.end(), target.begin(), target.end());
-    if (end == data.end()) throw_usage_error(fmt::format("prepare: {} is inside of the data, which is never written to", out_.string()));
+    if (end == data.end()) throw_usage_error(fmt::format("prepare: {} is inside of the data, which is never written to", folder.string()));
   }
 
   /// Before hours of work.
-  void check_labels() const {
-    ThreadPool pool(workers_for(set_, options_));
+  void check_labels(ThreadPool& pool) const {
     pool.for_each(set_.subjects.size(), [&](size_t i) {
       const RawVolume& label = set_.subjects[i].label;
       require_known_labels(read_raw(label), set_.labels, label.file);
     });
+  }
+
+  void read_checksums(ThreadPool& pool) {
+    inputs_.resize(set_.subjects.size());
+    pool.for_each(set_.subjects.size(), [&](size_t i) {
+      if (!interrupted()) inputs_[i] = inputs_of(set_.subjects[i]);
+    });
+    if (interrupted()) throw_run_error("interrupted; the same command begins again");
+  }
+
+  /// The same volume under two subjects: one of them is another's, and a split would let it stand on two sides. Labels may be equal: empty.
+  void refuse_copies() const {
+    std::map<std::string, std::pair<std::string, std::string>> known;  // checksum → subject, file
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      for (const auto& [sequence, volume] : set_.subjects[i].sequences) {
+        const std::string& subject = set_.subjects[i].subject;
+        const auto [other, is_new] = known.try_emplace(inputs_[i].at(sequence).at("sha256").get<std::string>(), subject, volume.file);
+        if (is_new || other->second.first == subject) continue;
+        throw_data_error(
+            fmt::format("{}: is the same, byte by byte, as {}; a volume is of one subject: mend it or leave one out with --exclude {}",
+                        volume.file, other->second.second, subject));
+      }
+    }
   }
 
   void prepare(size_t i) {
@@ -157,7 +206,7 @@ class Work {
     prepared.name = subject.name();
     const fs::path file = siberian_volume_file(out_, prepared.name);
     try {
-      const json provenance = provenance_of(subject);
+      const json provenance = provenance_of(subject, inputs_[i]);
       keys_[i] = provenance.at("key").get<std::string>();
       prepared.was_kept = holds(file, keys_[i]);
       if (!prepared.was_kept) prepared.failure = make(subject, file, provenance);
@@ -182,10 +231,10 @@ class Work {
     return volume.failure;
   }
 
-  json provenance_of(const RawSubject& subject) const {
+  json provenance_of(const RawSubject& subject, const json& inputs) const {
     json provenance{{"format", "larmor siberian cache"}, {"version", kSiberianVersion},           {"subject", subject.subject},
                     {"session", subject.session},        {"sequences", options_.raw.sequences},   {"labels", set_.labels},
-                    {"metadata", subject.metadata},      {"parameters", parameters_of(options_)}, {"inputs", inputs_of(subject)}};
+                    {"metadata", subject.metadata},      {"parameters", parameters_of(options_)}, {"inputs", inputs}};
     const std::string all = text_of(provenance);
     provenance["key"] = sha256(std::as_bytes(std::span(all)));
     return provenance;
@@ -243,6 +292,7 @@ class Work {
   RawSet set_;
   std::vector<PreparedSubject> prepared_;
   std::vector<std::string> keys_;
+  std::vector<json> inputs_;  ///< files and checksums of each subject
   std::mutex mutex_;
   int64_t done_ = 0;
 };

@@ -41,7 +41,8 @@ struct PrepareReport {
 using PrepareProgress = std::function<void(int64_t done, int64_t total, const PreparedSubject& subject)>;
 
 /// Writes OUT/volumes/*.h5, OUT/index.json, OUT/registration.csv and OUT/quality.png. Error (usage): options out of bounds, OUT inside of
-/// the data; Error (data): siberian_raw.h, unknown label values, a head larger than the grid, every subject excluded; Error (run): disk
+/// the data; Error (data): siberian_raw.h, unknown label values, one volume under
+/// two subjects, a head larger than the grid, every subject excluded; Error (run): disk
 /// full, OUT in use by another process, interrupted (what is done is kept).
 PrepareReport prepare_siberian(const PrepareSiberianOptions& options, const std::filesystem::path& out, const PrepareProgress& progress);
 

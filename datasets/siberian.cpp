@@ -67,6 +67,7 @@ class SiberianSource final : public Source {
   };
   Opened open(const SiberianIndex::Entry& entry) const;
   void open_all();
+  [[noreturn]] void throw_nothing_left() const;
   void take(std::vector<Opened> opened);
   void add_cases(size_t volume, const std::vector<int64_t>& foreground);
 
@@ -86,7 +87,8 @@ class SiberianSource final : public Source {
 SiberianIndex index_at(const std::string& root) {
   if (root.empty()) throw_usage_error("data.root: no folder is given; set data.root to what larmor prepare siberian wrote");
   if (!is_siberian_cache(root)) {
-    throw_data_error(fmt::format("data.root: {}: holds no prepared volumes; make them with larmor prepare siberian DATA {}", root, root));
+    throw_data_error(
+        fmt::format("data.root: {}: holds no prepared volumes; it should be the OUT of larmor prepare siberian DATA OUT", root));
   }
   return read_siberian_index(root);
 }
@@ -104,7 +106,16 @@ SiberianSource::SiberianSource(const SiberianOptions& options)
     picked_.push_back(static_cast<size_t>(place - index_.sequences.begin()));
   }
   open_all();
-  if (cases_.empty()) throw_data_error(fmt::format("data.root: {}: no volume is left", options_.root));
+  if (cases_.empty()) throw_nothing_left();
+}
+
+void SiberianSource::throw_nothing_left() const {
+  std::string reasons;
+  if (!findings_.empty()) reasons = fmt::format(": {} {}", findings_[0].file, findings_[0].message);
+  if (findings_.size() > 1) reasons += fmt::format(" (and {} more)", findings_.size() - 1);
+  if (!options_.exclude.empty())
+    reasons += fmt::format("{} data.exclude leaves out {}", reasons.empty() ? ":" : ";", options_.exclude.size());
+  throw_data_error(fmt::format("data.root: {}: no volume is left{}", options_.root, reasons));
 }
 
 SiberianSource::Opened SiberianSource::open(const SiberianIndex::Entry& entry) const {
@@ -222,7 +233,8 @@ OptionTable options_of(SiberianOptions& options) {
       if (value != std::floor(value) || value < 0 || value > 255)
         return fmt::format("{}: {} is no class; must be an integer in [0, 255]", name, value);
     }
-    return "";
+    const bool has_class = std::any_of(options.labels.begin(), options.labels.end(), [](const auto& entry) { return entry.second > 0; });
+    return has_class || options.labels.empty() ? "" : "every label is background; give one of them a class above 0";
   });
   return table;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -136,6 +137,7 @@ SiberianIndex read_siberian_index(const fs::path& folder) {
   const fs::path file = folder / kSiberianIndex;
   return read_json(read_file(file), file.string(), [&](const json& stored) {
     SiberianIndex index;
+    std::set<std::string> names;
     stored.at("sequences").get_to(index.sequences);
     index.labels = labels_from(stored.at("labels"), file.string());
     stored.at("phantom").get_to(index.is_phantom);
@@ -143,6 +145,7 @@ SiberianIndex read_siberian_index(const fs::path& folder) {
       index.entries.push_back(
           {entry.at("name").get<std::string>(), entry.at("excluded").get<std::string>(), entry.at("key").get<std::string>()});
       const std::string& name = index.entries.back().name;
+      if (!names.insert(name).second) throw_damaged(file.string(), fmt::format("names volume {} twice", in_quotes(name)));
       if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
         throw_damaged(file.string(), fmt::format("{} is no name of a volume", in_quotes(name)));
     }

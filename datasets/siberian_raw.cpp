@@ -11,6 +11,8 @@
 #include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/progress.h"
+#include "core/utf8.h"
 #include "datasets/sequence_names.h"
 #include "datasets/subjects.h"
 
@@ -26,6 +28,7 @@ constexpr const char* kDescription = "dataset.json";
 constexpr const char* kPhantomMarker = "PHANTOM.txt";
 const std::map<std::string, int64_t> kSetLabels{{"edema", 1}, {"non_enhancing", 2}, {"enhancing", 3}, {"necrotic", 4}};
 constexpr int64_t kLargestLabel = 255;
+constexpr size_t kLongestName = 100;  ///< of a subject, in bytes
 
 /// Why a subject cannot be used.
 struct Fault {
@@ -77,11 +80,13 @@ class Finder {
     if (!options_.labels.empty()) set_.labels = options_.labels;
     leave_out();
     if (set_.subjects.empty() && faults_.empty()) {
+      if (left_out_ > 0) throw_data_error(fmt::format("{}: --exclude leaves none of its {}", options_.root, counted(left_out_, "subject")));
       throw_data_error(
           fmt::format("{}: holds no subject; each is a folder with volumes named by sequence (T1, T1CE, FLAIR{}){}, or a "
                       "case of an nnU-Net folder with dataset.json",
                       options_.root, needs_label() ? ", label" : "", needs_label() ? "" : " or with DICOM series"));
     }
+    check_names();
     check_subjects();
     settle();
     add_metadata();
@@ -228,28 +233,39 @@ class Finder {
     }
   }
 
+  /// All series of a subject are of one patient, those that no sequence is made of too.
+  void check_patients(const RawSubject& subject, const std::vector<imaging::DicomSeries>& all) {
+    const auto file_of = [&](const imaging::DicomSeries& series) { return fs::relative(series.files.front(), set_.root).generic_string(); };
+    for (const imaging::DicomSeries& series : all) {
+      const imaging::DicomSeries& first = all.front();
+      if (series.patient_id == first.patient_id) continue;
+      faults_.push_back(
+          {subject.name(), fmt::format("{} is of patient {} and {} of patient {}; put each into its own folder", file_of(first),
+                                       in_quotes(first.patient_id), file_of(series), in_quotes(series.patient_id))});
+      return;
+    }
+  }
+
   void add_series(RawSubject& subject) {
     const imaging::DicomFolder folder = imaging::list_dicom(set_.root / subject.subject);
-    for (const std::string& message : folder.unreadable) set_.findings.push_back({subject.subject, message});
+    for (const fs::path& file : folder.without_pixels) {
+      set_.findings.push_back({fs::relative(file, set_.root).generic_string(), "has no pixels; it is not used"});
+    }
+    // A damaged slice at the end of a series would only make it shorter.
+    if (!folder.unreadable.empty()) faults_.push_back({subject.name(), folder.unreadable.front()});
+    check_patients(subject, folder.series);
     const ProtocolMatch match = match_protocol(folder.series);
     for (const auto& [sequence, problem] : match.problems) {
       // T1 that cannot be told apart may hide T1CE.
       const bool hides_t1ce = sequence == "T1" && is_needed("T1CE") && !match.sequences.contains("T1CE");
       if (is_looked_at(sequence) || hides_t1ce) faults_.push_back({subject.name(), problem});
     }
-    const imaging::DicomSeries* first = nullptr;
     std::set<size_t> used;
     for (const auto& [sequence, index] : match.sequences) {
       const imaging::DicomSeries& series = folder.series[index];
       const std::string file = fs::relative(series.files.front().parent_path(), set_.root).generic_string();
       add_volume(subject, sequence, {file, series.files, series});
       if (is_looked_at(sequence)) used.insert(index);
-      if (first == nullptr) first = &series;
-      if (series.patient_id != first->patient_id) {
-        faults_.push_back(
-            {subject.name(), fmt::format("series {} is of patient {} and series {} of patient {}; put each into its own folder",
-                                         first->number, in_quotes(first->patient_id), series.number, in_quotes(series.patient_id))});
-      }
     }
     for (size_t i = 0; i < folder.series.size(); ++i) {
       if (!used.contains(i)) subject.unused_series.push_back(series_name(folder.series[i]));
@@ -348,7 +364,8 @@ class Finder {
       const int64_t number = is_reversed ? std::stoll(key) : value.get<int64_t>();
       if (number < 0 || number > kLargestLabel)
         throw_data_error(fmt::format("{}: label {} is {}; must be in [0, 255]", file.string(), in_quotes(name), number));
-      if (number > 0) set_.labels[name] = number;
+      if (number > 0 && !set_.labels.emplace(name, number).second)
+        throw_data_error(fmt::format("{}: label {} stands twice", file.string(), in_quotes(name)));
     }
     if (set_.labels.empty() && options_.labels.empty()) {
       throw_data_error(file.string() + ": no label has a value of its own; name them with --labels NAME=VALUE,…");
@@ -382,8 +399,20 @@ class Finder {
     }
     for (const std::string& name : options_.exclude) {
       const std::string found = require_subject(names, name, "--exclude");
-      std::erase_if(set_.subjects, [&](const RawSubject& subject) { return subject.subject == found; });
+      left_out_ += static_cast<int64_t>(std::erase_if(set_.subjects, [&](const RawSubject& subject) { return subject.subject == found; }));
       std::erase_if(faults_, [&](const Fault& fault) { return fault.subject == found || fault.subject.starts_with(found + "_"); });
+    }
+  }
+
+  /// Names become names of files and words of tables.
+  void check_names() {
+    for (const RawSubject& subject : set_.subjects) {
+      const std::string name = subject.name();
+      if (name.size() > kLongestName) {
+        faults_.insert(faults_.begin(), {name, fmt::format("its name has {} bytes; at most {}", name.size(), kLongestName)});
+      } else if (printable(name) != name || !is_utf8(name)) {
+        faults_.insert(faults_.begin(), {name, "its name has a control character or is no UTF-8"});
+      }
     }
   }
 
@@ -413,25 +442,27 @@ class Finder {
     }
     // What lies in a folder tells more than what is missing from it, so faults stay in the order in which they were met.
     const Fault& first = faults_.front();
-    std::string message = fmt::format("{}: {}", first.subject, first.message);
-    if (only_.empty()) message += fmt::format("; mend it or leave the subject out with --exclude {}", first.subject);
+    std::string message = fmt::format("{}: {}", printable(first.subject), first.message);
+    if (only_.empty()) message += fmt::format("; mend it or leave the subject out with --exclude {}", printable(first.subject));
     std::set<std::string> others;
-    for (const Fault& fault : faults_) others.insert(fault.subject);
-    others.erase(first.subject);
+    for (const Fault& fault : faults_) others.insert(printable(fault.subject));
+    others.erase(printable(first.subject));
     if (!others.empty())
       message += fmt::format(" (and {} more subject{}: {})", others.size(), others.size() == 1 ? "" : "s", fmt::join(others, ", "));
     throw_data_error(message);
   }
 
   void add_metadata() {
+    const fs::path csv = set_.root / "subjects.csv", tsv = set_.root / "participants.tsv";
     std::optional<CsvTable> table;
-    if (is_there(set_.root / "subjects.csv")) table = read_csv(set_.root / "subjects.csv");
-    if (!table && is_there(set_.root / "participants.tsv")) table = read_tsv(set_.root / "participants.tsv");
+    if (is_there(csv)) table = read_csv(csv);
+    if (!table && is_there(tsv)) table = read_tsv(tsv);
     const bool is_told = options_.use != RawUse::prediction;
     if (!table || table->header.empty()) {
       if (is_told) set_.findings.push_back({"subjects.csv", "is not there: nothing is known of tumour types"});
       return;
     }
+    check_table(*table, is_there(csv) ? csv : tsv);
     for (RawSubject& subject : set_.subjects) {
       const auto row = std::find_if(table->rows.begin(), table->rows.end(),
                                     [&](const auto& cells) { return cells[0] == subject.subject || cells[0] == subject.name(); });
@@ -444,6 +475,16 @@ class Finder {
         subject.metadata[name == "tumor_type" ? "tumour_type" : name] = (*row)[column];
       }
     }
+  }
+
+  /// Which of two rows or columns is right cannot be known.
+  static void check_table(const CsvTable& table, const fs::path& file) {
+    const auto refuse_second = [&](const char* what, const std::string& name, std::set<std::string>& seen) {
+      if (!seen.insert(name).second) throw_data_error(fmt::format("{}: two {}s are {}", file.string(), what, in_quotes(name)));
+    };
+    std::set<std::string> columns, rows;
+    for (const std::string& name : table.header) refuse_second("column", name == "tumor_type" ? "tumour_type" : name, columns);
+    for (const auto& row : table.rows) refuse_second("row", row[0], rows);
   }
 
   /// Tabs instead of commas, no quotes (BIDS).
@@ -479,6 +520,7 @@ class Finder {
   std::string only_;  ///< the one subject, where the root is its folder
   RawSet set_;
   std::vector<Fault> faults_;
+  int64_t left_out_ = 0;  ///< by --exclude
 };
 
 std::string in_words(const std::map<std::string, int64_t>& labels) {

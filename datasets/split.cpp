@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/progress.h"
 #include "core/random.h"
 #include "datasets/subjects.h"
 
@@ -77,8 +78,8 @@ std::map<std::string, std::string> column_values(const Source& source, const std
 Sides kfold_sides(const Source& source, std::vector<std::string> subjects, const SplitOptions& options, const Sides& set_aside) {
   std::erase_if(subjects, [&](const std::string& subject) { return set_aside.contains(subject); });
   if (options.folds > static_cast<int64_t>(subjects.size())) {
-    throw_usage_error(
-        fmt::format("data.split.folds: {} folds of {} subjects; at most one fold per subject", options.folds, subjects.size()));
+    throw_usage_error(fmt::format("data.split.folds: {} folds of {}; at most one fold per subject", options.folds,
+                                  counted(static_cast<int64_t>(subjects.size()), "subject")));
   }
   Random random(RandomKey(static_cast<uint64_t>(options.seed)).with("kfold"));
   random.shuffle(subjects);

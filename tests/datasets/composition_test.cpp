@@ -75,7 +75,8 @@ TEST(CompositionError, WhatDoesNotFit) {
   EXPECT_EQ(error({"neighbours", {"T1", "T1CE"}, {}}), "data.channels: input neighbours takes one sequence, not 2; e.g. [T1CE]");
   EXPECT_EQ(error({"wide", {"T1"}, {1}}), "data.weights: only input weighted has weights, not wide");
   EXPECT_EQ(error({"weighted", {"T1"}, {1, 2}}), "data.weights: 2 weights for 1 sequences; give one for each");
-  EXPECT_EQ(error({"weighted", {"T1", "T2"}, {0, 0}}), "data.weights: their sum must be above 0");
+  EXPECT_EQ(error({"weighted", {"T1", "T2"}, {0, 0}}), "data.weights: their sum must be above 0 and finite");
+  EXPECT_EQ(error({"weighted", {"T1", "T2"}, {1e308, 1e308}}), "data.weights: their sum must be above 0 and finite");
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST(PrepareSiberian, GoesOnWithWhatIsMissingOrChanged) {
   EXPECT_EQ(kept(), "kmk");
   write_file_atomically(siberian_volume_file(out, kFirst), bytes_of(out, kFirst).substr(0, 9000));
   EXPECT_EQ(kept(), "mkk") << "a torn file is made anew";
-  fs::copy_file(root / kFirst / "T1.nii.gz", root / kThird / "T1.nii.gz", fs::copy_options::overwrite_existing);
+  fs::copy_file(root / kThird / "FLAIR.nii.gz", root / kThird / "T1.nii.gz", fs::copy_options::overwrite_existing);
   EXPECT_EQ(kept(), "kkm") << "another input";
   options.high_percentile = 99;
   EXPECT_EQ(kept(), "mmm") << "another parameter";
@@ -167,6 +167,7 @@ TEST(PrepareSiberianError, BadInput) {
   EXPECT_EQ(error([](auto& o) { o.raw.sequences = {"T1CE", "T1CE"}; }), "prepare: sequence T1CE is named twice");
   EXPECT_EQ(error([](auto& o) { o.label_on = "T2"; }), "prepare: unknown sequence of the label 'T2'; nearest: 'T1'");
   EXPECT_EQ(error([](auto& o) { o.raw.labels = {{"edema", 0}}; }), "prepare: label 'edema' is 0; must be in [1, 255]");
+  EXPECT_EQ(error([](auto& o) { o.raw.labels = {{"a", 1}, {"b", 1}}; }), "prepare: labels 'a' and 'b' are both 1");
   EXPECT_EQ(error([](auto& o) { o.raw.exclude = {"SBT_PH_001"}; }), "--exclude: unknown subject 'SBT_PH_001'; nearest: 'SBT_PH_0001'");
   EXPECT_EQ(usage_error([&] { prepare(good, root / "prepared"); }),
             "prepare: " + (root / "prepared").string() + " is inside of the data, which is never written to");
@@ -189,9 +190,11 @@ TEST(PrepareSiberianError, BadInput) {
 
 TEST(PrepareSiberianError, EverySubjectExcluded) {
   const fs::path root = siberian_folder(), out = make_temporary_folder("prepared");
+  auto value = std::byte{0};
   for (const std::string& subject : {kFirst, kSecond, kThird}) {
     Image flat = imaging::read_image(root / subject / "T1.nii.gz");
-    std::fill(flat.bytes.begin(), flat.bytes.end(), std::byte{0});
+    std::fill(flat.bytes.begin(), flat.bytes.end(), value);
+    value = std::byte{static_cast<uint8_t>(std::to_integer<int>(value) + 1)};  // equal volumes would be refused
     imaging::write_image(root / subject / "T1.nii.gz", flat);
   }
   EXPECT_EQ(data_error([&] { prepare(small_options(root), out); }),

@@ -239,7 +239,8 @@ TEST(SiberianRawError, FaultsOfOneSubject) {
   fs::remove_all(first / "series_3");
   fs::rename(root / "SBT_PH_0002/series_3", first / "series_3");
   EXPECT_EQ(error({"T1", "T1CE", "FLAIR"}),
-            "SBT_PH_0001: series 3 is of patient 'SBT_PH_0002' and series 2 of patient 'SBT_PH_0001'; put each into its own folder");
+            "SBT_PH_0001: SBT_PH_0001/series_1/0001.dcm is of patient 'SBT_PH_0001' and SBT_PH_0001/series_3/0001.dcm of patient "
+            "'SBT_PH_0002'; put each into its own folder");
 }
 
 TEST(SiberianRawError, SeriesOfDifferentPatients) {
@@ -247,10 +248,10 @@ TEST(SiberianRawError, SeriesOfDifferentPatients) {
   write_siberian_phantom(root, {.subjects = 2, .voxel_mm = 6, .format = "dicom", .threads = 1});
   fs::remove_all(root / "SBT_PH_0001/series_3");
   fs::rename(root / "SBT_PH_0002/series_3", root / "SBT_PH_0001/series_3");
-  EXPECT_EQ(
-      error_of(root),
-      "SBT_PH_0001: series 3 is of patient 'SBT_PH_0002' and series 2 of patient 'SBT_PH_0001'; put each into its own folder; mend it "
-      "or leave the subject out with --exclude SBT_PH_0001 (and 1 more subject: SBT_PH_0002)");
+  EXPECT_EQ(error_of(root),
+            "SBT_PH_0001: SBT_PH_0001/series_2/0001.dcm is of patient 'SBT_PH_0001' and SBT_PH_0001/series_3/0001.dcm of patient "
+            "'SBT_PH_0002'; put each into its own folder; mend it "
+            "or leave the subject out with --exclude SBT_PH_0001 (and 1 more subject: SBT_PH_0002)");
 }
 
 TEST(SiberianRawError, FaultsOfTheSet) {
@@ -270,6 +271,7 @@ TEST(SiberianRawError, FaultsOfTheSet) {
   EXPECT_EQ(described(R"({"channel_names": {"a": "T1"}})"), file + ": channel_names must map numbers to names");
   EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}})"), file + ": names no labels");
   EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": 300}})"), file + ": label 'a' is 300; must be in [0, 255]");
+  EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"1": "a", "2": "a"}})"), file + ": label 'a' stands twice");
   EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": null}})"), file + ": label 'a' has no number");
   EXPECT_EQ(described(R"({"channel_names": {"0": "T1"}, "labels": {"a": [1, 2]}})"),
             file + ": no label has a value of its own; name them with --labels NAME=VALUE,…");

@@ -176,12 +176,24 @@ TEST(SiberianError, RecipesThatDoNotFit) {
   EXPECT_EQ(error([](auto& o) { o.exclude = {"SBT_PH_001"}; }), "data.exclude: unknown subject 'SBT_PH_001'; nearest: 'SBT_PH_0001'");
 }
 
+TEST(SiberianError, NoVolumeIsLeft) {
+  const fs::path root = copy_of_prepared();
+  SiberianIndex index = read_siberian_index(root);
+  index.entries[0].reason = index.entries[1].reason = "registration of FLAIR failed: no";
+  write_siberian_index(root, index);
+  SiberianOptions options = options_at(root);
+  options.exclude = {kThird};
+  EXPECT_EQ(data_error([&] { make_siberian(options); }),
+            "data.root: " + root.string() +
+                ": no volume is left: SBT_PH_0001 was excluded: registration of FLAIR failed: no (and 1 more); data.exclude leaves out 1");
+}
+
 TEST(SiberianError, CachesThatAreNone) {
   const fs::path root = copy_of_prepared(), empty = make_temporary_folder("prepared");
   const auto error = [&] { return data_error([&] { make_siberian(options_at(root)); }); };
   const std::string none = empty.string();
   EXPECT_EQ(data_error([&] { make_siberian(options_at(empty)); }),
-            "data.root: " + none + ": holds no prepared volumes; make them with larmor prepare siberian DATA " + none);
+            "data.root: " + none + ": holds no prepared volumes; it should be the OUT of larmor prepare siberian DATA OUT");
   const fs::path second = siberian_volume_file(root, kSecond);
   const std::string whole = read_file(second);
   write_file_atomically(second, whole.substr(0, whole.size() - 5));
@@ -198,6 +210,10 @@ TEST(SiberianError, CachesThatAreNone) {
   EXPECT_EQ(error(), index + ": is of another version than 1; prepare the data anew");
   write_file_atomically(index, R"({"format": "larmor siberian cache", "version": 1, "sequences": 5})");
   EXPECT_EQ(error(), index + ": a fact is missing or of another kind; prepare the data anew");
+  SiberianIndex twice = read_siberian_index(prepared());
+  twice.entries[1].name = kFirst;
+  write_siberian_index(root, twice);
+  EXPECT_EQ(error(), index + ": names volume 'SBT_PH_0001' twice");
   write_file_atomically(index, R"(larmor siberian cache {)");
   EXPECT_EQ(error(), index + ": is no larmor siberian cache");
 }
