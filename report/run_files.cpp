@@ -182,6 +182,7 @@ void read_evaluation(const fs::path& file, RunFiles& run) {
   evaluation.largest_component = flag_of(json, "largest_component");
   evaluation.source = text_of(data, "source");
   evaluation.fingerprint = text_of(data, "fingerprint");
+  if (const std::string kind = text_of(data, "preprocess"); !kind.empty()) evaluation.preprocess = kind;
   evaluation.is_phantom = flag_of(data, "phantom");
   evaluation.leaks = flag_of(data, "leaks");
   evaluation.patients = integer_of(data, "patients");
@@ -228,6 +229,11 @@ std::string RunFiles::fingerprint() const { return evaluation ? evaluation->fing
 std::string RunFiles::recipe_value(const std::string& dotted, const std::string& otherwise) const {
   const ConfigNode* node = recipe.find_path(dotted);
   return node != nullptr && node->is_scalar() ? node->scalar : otherwise;
+}
+
+std::string prepared_slices(const std::string& preprocess) {
+  return fmt::format("slices as prepared by data.preprocess.kind {}, not at the source's size; what it cuts or leaves out is not scored",
+                     preprocess);
 }
 
 double parse_number(const std::string& text, const std::string& place) {

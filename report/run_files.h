@@ -70,6 +70,7 @@ struct OverlayRecord {
 struct EvaluationFile {
   std::string split, source, fingerprint;
   std::vector<std::string> checksums;  ///< of the weights that were scored
+  std::string preprocess = "none";     ///< data.preprocess.kind: any other scores the prepared slices, not the source's own
   double threshold = 0.5;
   bool largest_component = false, is_phantom = false, leaks = false;
   int64_t patients = 0, slices = 0, slices_positive = 0;
@@ -101,6 +102,9 @@ RunFiles read_run(const std::filesystem::path& folder);
 
 /// Only what an evaluation has left in a folder: evaluation.json and cases.csv, where they score just these `weights` as they are now.
 RunFiles read_evaluation_of(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& weights);
+
+/// What was scored after a preparation: "slices as prepared by data.preprocess.kind buda, …".
+std::string prepared_slices(const std::string& preprocess);
 
 /// A number as written in a CSV cell; "" is NaN. Error (data) with `place` otherwise.
 double parse_number(const std::string& text, const std::string& place);

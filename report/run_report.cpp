@@ -190,13 +190,14 @@ class RunReport {
       return;
     }
     const EvaluationFile& file = *run_.evaluation;
+    const std::string prepared = file.preprocess == "none" ? "" : " Scored: " + prepared_slices(file.preprocess) + ".";
     const std::string chosen = file.split == "validation" ? " The weights were chosen on these same patients, so the number flatters." : "";
-    add(Headline{with_interval(*metric),
-                 fmt::format("Dice, mean over {} {} patient{}{}; {} missed; threshold {:g}{}; test-time "
-                             "augmentation: {}.{}{}",
-                             metric->count, file.split, metric->count == 1 ? "" : "s",
-                             has_interval(*metric) ? " with 95 % bootstrap interval over patients" : "", metric->missed, file.threshold,
-                             file.largest_component ? ", largest component" : "", file.evaluations[0].tta, chosen, data_mark(run_))});
+    add(Headline{with_interval(*metric), fmt::format("Dice, mean over {} {} patient{}{}; {} missed; threshold {:g}{}; test-time "
+                                                     "augmentation: {}.{}{}{}",
+                                                     metric->count, file.split, metric->count == 1 ? "" : "s",
+                                                     has_interval(*metric) ? " with 95 % bootstrap interval over patients" : "",
+                                                     metric->missed, file.threshold, file.largest_component ? ", largest component" : "",
+                                                     file.evaluations[0].tta, prepared, chosen, data_mark(run_))});
   }
 
   // ---- learning curves ----

@@ -316,7 +316,7 @@ std::string joined(const std::set<std::string>& names) { return fmt::format("{}"
 
 /// What the runs were made from, and a note where they do not fit together.
 void describe_data(const std::vector<std::vector<CountedSeed>>& runs, TableResult& table) {
-  std::set<std::string> sources, splits, fingerprints, patients;
+  std::set<std::string> sources, splits, fingerprints, patients, preparations;
   std::set<double> thresholds;
   for (const auto& row : runs) {
     for (const CountedSeed& run : row) {
@@ -326,6 +326,7 @@ void describe_data(const std::vector<std::vector<CountedSeed>>& runs, TableResul
         splits.insert(files.evaluation->split);
         fingerprints.insert(files.fingerprint());
         thresholds.insert(files.evaluation->threshold);
+        preparations.insert(files.evaluation->preprocess);
         table.is_phantom = table.is_phantom || files.is_phantom();
         table.leaks = table.leaks || files.leaks();
       }
@@ -335,6 +336,9 @@ void describe_data(const std::vector<std::vector<CountedSeed>>& runs, TableResul
   table.split = joined(splits);
   table.threshold = thresholds.size() == 1 ? *thresholds.begin() : kNone;
   table.patients = static_cast<int64_t>(patients.size());
+  if (preparations.size() > 1) table.notes.emplace_back("Some runs were scored on slices that were prepared in another way than others'.");
+  preparations.erase("none");
+  table.preprocess = joined(preparations);
   if (fingerprints.size() > 1) table.notes.emplace_back("The runs saw different data (their fingerprints differ).");
   if (splits.size() > 1) table.notes.emplace_back("The runs were scored on different sides of their splits.");
   if (thresholds.size() > 1) table.notes.emplace_back("The runs were scored with different thresholds.");

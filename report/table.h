@@ -55,6 +55,7 @@ struct TableResult {
   int64_t patients = 0;                ///< that any row has
   std::string source, split;           ///< "lgg", "validation"; several joined by " and "
   double threshold = 0;                ///< NaN when runs differ
+  std::string preprocess;              ///< data.preprocess.kind where the prepared slices were scored; "": the source's own
   bool is_phantom = false, leaks = false;
   std::vector<std::string> notes;  ///< what a reader must know: other patients in a row, smallest possible p
 };

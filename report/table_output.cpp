@@ -113,6 +113,11 @@ std::string convention_line(const TableResult& table) {
       metric_label(spec.metric), threshold, spec.tta, has_own_tta ? " where the row names none" : "");
 }
 
+/// Where not the source's own slices were scored.
+std::string preparation_line(const TableResult& table) {
+  return table.preprocess.empty() ? "" : fmt::format("Scored: {}.", prepared_slices(table.preprocess));
+}
+
 /// Where the numbers are better than they would be on patients that decided nothing.
 std::string selection_line(const TableResult& table) {
   if (table.split != "validation") return "";
@@ -142,7 +147,8 @@ bool is_shared(const TableSpec& spec) {
 /// Everything below the table, one line each.
 std::vector<std::string> footnotes(const TableResult& table) {
   std::vector<std::string> lines{convention_line(table)};
-  for (const std::string& line : {selection_line(table), published_line(table.spec), describe_band(table), overrides_line(table.spec)}) {
+  for (const std::string& line :
+       {preparation_line(table), selection_line(table), published_line(table.spec), describe_band(table), overrides_line(table.spec)}) {
     if (!line.empty()) lines.push_back(line);
   }
   for (const std::string& choice : table.spec.not_published) lines.push_back("Not published, our choice: " + choice + ".");

@@ -47,6 +47,13 @@ TEST_F(RunReportTest, TellsWhatTheRunIs) {
   EXPECT_TRUE(contains(html_, "chosen on these same patients"));
 }
 
+TEST_F(RunReportTest, SaysThatPreparedSlicesWereScored) {
+  write({.preprocess = "buda"});
+  expect_both("Scored: slices as prepared by data.preprocess.kind buda, not at the source");
+  write({});
+  EXPECT_FALSE(contains(html_, "Scored: "));
+}
+
 TEST_F(RunReportTest, StatesTheRuleOfEachAggregate) {
   write({});
   for (const char* rule : {"mean over patients, each pooled over its slices", "all pixels of all slices pooled",

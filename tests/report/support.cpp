@@ -63,6 +63,7 @@ std::string evaluation_of(const FakeRun& run) {
               {"data",
                {{"source", "lgg"},
                 {"fingerprint", run.fingerprint},
+                {"preprocess", run.preprocess},
                 {"phantom", run.is_phantom},
                 {"leaks", false},
                 {"patients", count},

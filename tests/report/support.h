@@ -21,6 +21,7 @@ struct FakeRun {
   int64_t missed = 0;
   int64_t skipped_steps = 0;  ///< in epoch 2
   std::string fingerprint = "0123abcd";
+  std::string preprocess = "none";
 };
 void write_fake_run(const std::filesystem::path& folder, const FakeRun& run);
 

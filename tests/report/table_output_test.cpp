@@ -86,6 +86,20 @@ TEST(TableOutput, PhantomTablesSaySoInEveryForm) {
   EXPECT_FALSE(contains(to_html(describe_table(made_up())), "PHANTOM"));
 }
 
+TEST(TableOutput, PreparedSlicesAndOverridesAreTold) {
+  TableResult table = made_up();
+  table.preprocess = "buda";
+  table.spec.overrides = {"data.split.folds=3", "train.epochs=2"};
+  const std::string scored =
+      "Scored: slices as prepared by data.preprocess.kind buda, not at the source's size; what it cuts or leaves out is not scored.";
+  const std::string changed = "Overridden in every row, whatever is said below: data.split.folds=3 train.epochs=2.";
+  for (const std::string& text : {to_text(table), to_html(describe_table(table)), to_markdown(describe_table(table))}) {
+    EXPECT_TRUE(contains(text, "Scored: slices as prepared by data.preprocess.kind buda, not at the source")) << text;
+    EXPECT_TRUE(contains(text, changed)) << text;
+  }
+  EXPECT_TRUE(contains(to_text(table), "\n" + scored + "\n"));
+}
+
 TEST(TableOutput, CsvHasFullNumbersAndEmptyCellsForNone) {
   const CsvTable csv = to_csv_table(made_up());
   const auto cell = [&](size_t row, const char* column) { return csv.rows[row][csv.column(column)]; };

@@ -138,6 +138,17 @@ TEST_F(TableTest, RunsThatDoNotFitTogetherAreNoted) {
                                       "Ranger has 2 of the 3 patients.", "With 1 patient p cannot fall below 1."}));
 }
 
+TEST_F(TableTest, PreparedSlicesAreKept) {
+  const TableSpec made = spec(1);
+  const auto runs = plan(made);
+  write_fake_run(runs[0].folder, {.preprocess = "buda"});
+  write_fake_run(runs[1].folder, {.preprocess = "buda"});
+  EXPECT_EQ(collect(made).preprocess, "buda");
+  EXPECT_EQ(collect(made).notes, std::vector<std::string>{"With 3 patients p cannot fall below 0.25."});
+  write_fake_run(runs[1].folder, {});
+  EXPECT_EQ(collect(made).notes.front(), "Some runs were scored on slices that were prepared in another way than others'.");
+}
+
 TEST_F(TableTest, FoldsAreOneSeedTogether) {
   TableSpec made = spec(2);
   made.folds = 2;
