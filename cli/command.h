@@ -26,7 +26,7 @@
 
 namespace larmor::cli {
 
-/// Options that every command takes.
+/// Options that every command takes; --seed and --json only those that say so.
 struct GlobalOptions {
   std::string device = "cpu";   ///< cpu | cuda | cuda:<index>
   int64_t threads = 0;          ///< compute threads; 0: one per physical core
@@ -66,6 +66,7 @@ struct Command {
   std::string sources;  ///< papers, "" when none
   using Run = std::function<int(const GlobalOptions& global)>;
   std::function<Run(Arguments& arguments)> declare;
+  bool takes_seed = false, takes_json = false;  ///< --seed, --json: refused where they would change nothing
 };
 
 /// All commands in the order of the help.
@@ -76,12 +77,14 @@ int run_program(int argc, const char* const* argv);
 
 /// "cuda:1" → checked name; opens the CUDA plugin when it is a CUDA device (Error (run) says what is missing).
 void use_device(const std::string& device);
-/// Error (usage) when `value` is given and none of `allowed`: "--merge: unknown merge 'median'; allowed: mean, …".
+/// Error (usage) when `value` is given and none of `allowed`: "--merge: unknown merge 'median'; nearest: 'mean'".
 void require_one_of(const std::string& option, const std::string& what, const std::string& value, const std::vector<std::string>& allowed);
 /// Error (usage) for a value out of [low, high].
 void require_between(const std::string& option, int64_t value, int64_t low, int64_t high);
 /// Error (usage) when `path`, or a part of it, is something else than a folder; it need not exist.
 void require_folder(const std::string& option, const std::string& path);
+/// Error (usage) when `path` is the folder of the data, or below it; "" for data that have none.
+void require_apart(const std::string& option, const std::string& path, const std::string& data);
 /// Sets the number of compute threads of LibTorch (0: physical cores) and returns it.
 int64_t use_threads(int64_t threads);
 

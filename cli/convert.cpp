@@ -33,14 +33,9 @@ struct ConvertOptions {
   bool overwrite = false;
 };
 
-void require_known(const std::string& option, const std::string& value, const std::vector<std::string>& known) {
-  if (std::find(known.begin(), known.end(), value) != known.end()) return;
-  throw_usage_error(unknown_name_message(option, value, known, fmt::format("known: {}", fmt::join(known, ", "))));
-}
-
 std::string target_format(const ConvertOptions& options) {
   if (options.to.empty()) return fs::path(options.output).extension() == kFile ? "safetensors" : "smp";
-  require_known("--to", options.to, kTargets);
+  require_one_of("--to", "target", options.to, kTargets);
   return options.to;
 }
 
@@ -151,7 +146,8 @@ bool knows_network(const ConvertOptions& options) {
 }
 
 int run_convert(const ConvertOptions& options) {
-  require_known("--from", options.from, kSources);
+  if (options.from.empty()) throw_usage_error("--from: " + unknown_name_message("source", "", kSources, ""));
+  require_one_of("--from", "source", options.from, kSources);
   require_free(options);
   const bool is_run = fs::is_directory(options.input) && !fs::exists(fs::path(options.input) / "config.json");
   if (is_run && options.from != "auto" && options.from != "safetensors") {

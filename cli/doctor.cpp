@@ -301,6 +301,7 @@ void print_checks(const std::vector<Check>& checks, std::ostream& out) {
 
 Command doctor_command() {
   Command command{"doctor", Group::about, "what this machine has and what is missing", "", {}, "", {}};
+  command.takes_json = true;
   command.description =
       "Checks processor, memory, libraries, CUDA, gnuplot and the cache folder, and runs a convolution for one second. Each line is ok, "
       "missing (with the feature that is off) or mend (with what to do); the exit code is 1 when there is something to mend.";

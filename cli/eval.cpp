@@ -120,6 +120,7 @@ int run_eval(const EvalOptions& given, const GlobalOptions& global) {
 
 Command eval_command() {
   Command command{"eval", Group::run, "score a run or an ensemble: Dice with intervals, counts and misses", "", {}, "", {}};
+  command.takes_json = true;
   command.description =
       "Scores runs, checkpoints or SMP folders on one side of their split, at the source's own size, and prints five stated aggregates of "
       "Dice, HD95, ASSD and NSD with "
@@ -138,7 +139,7 @@ Command eval_command() {
     arguments.positionals("weights", options->weights, "run folder, checkpoint or SMP folder; several form an ensemble", true);
     arguments.option("--tta", options->tta,
                      "test-time augmentation: none, tta1, tta2, tta3 (d4), hflip, vflip; comma separated; default the recipe's");
-    arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, tsharpen; default the recipe's");
+    arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, sum, tsharpen; default the recipe's");
     arguments.option("--merge-of", options->merge_of, "what is merged: probabilities or logits; default the recipe's");
     arguments.option("--split", options->split, "which side: val, test, hold_out or train");
     arguments.option("--data", options->data, "data folder; default the recipe's data.root");

@@ -152,12 +152,11 @@ void print_command_help(const Command& command, std::ostream& out) {
   for (const ArgumentText& argument : texts.positional_texts) print_argument(argument, out);
   out << "\noptions\n";
   for (const ArgumentText& argument : texts.options) print_argument(argument, out);
-  for (const ArgumentText& argument :
-       {ArgumentText{"--device", "text", "cpu", "cpu, cuda or cuda:<index>"},
-        ArgumentText{"--threads", "integer", "0", "compute threads; 0: one per core"}, ArgumentText{"--seed", "integer", "", "random seed"},
-        ArgumentText{"--quiet", "", "", "no progress, errors only"}, ArgumentText{"--json", "", "", "results as JSON on stdout"}}) {
-    print_argument(argument, out);
-  }
+  print_argument({"--device", "text", "cpu", "cpu, cuda or cuda:<index>"}, out);
+  print_argument({"--threads", "integer", "0", "compute threads; 0: one per core"}, out);
+  if (command.takes_seed) print_argument({"--seed", "integer", "", "random seed"}, out);
+  print_argument({"--quiet", "", "", "no progress, errors only"}, out);
+  if (command.takes_json) print_argument({"--json", "", "", "results as JSON on stdout"}, out);
   if (!command.examples.empty()) out << "\nexamples\n";
   for (const Example& example : command.examples) out << fmt::format("  {}\n      {}\n", example.line, example.what);
   out << "\nexit codes   0 done · 1 failed while running · 2 wrong use or wrong recipe · 3 bad data\n";

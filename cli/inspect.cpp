@@ -32,6 +32,7 @@ int run_inspect(const InspectOptions& options, const GlobalOptions& global) {
 
 Command inspect_command() {
   Command command{"inspect", Group::data, "what is in a data folder, and what looks wrong", "", {}, "", {}};
+  command.takes_json = true;
   command.description =
       "Opens a data folder, decodes every case, and prints counts, sizes, value ranges, class balance, patients, and suspicious files: "
       "missing "

@@ -195,6 +195,7 @@ fs::path default_configs_folder() {
 
 Command list_command() {
   Command command{"list", Group::about, "models, losses, optimizers … with their options", "", {}, "", {}};
+  command.takes_json = true;
   command.description =
       "Prints what a recipe may name, with a line of description, options, types and defaults: models, encoders, losses, optimizers, "
       "schedules, sources, tasks; and the recipes and tables below configs/. Without KIND it prints the kinds.";

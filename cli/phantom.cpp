@@ -51,6 +51,7 @@ int run_phantom(const PhantomOptions& options, const GlobalOptions& global) {
 
 Command phantom_command() {
   Command command{"phantom", Group::data, "write a synthetic data set", "", {}, "", {}};
+  command.takes_seed = true;
   command.description =
       "Writes a synthetic data set in the exact layout of a real one: `lgg` makes slices of brains with tumours that look different in T1, "
       "FLAIR and T1CE; `siberian` makes volumes of four tumour types with T1, T1CE, thick and moved FLAIR, labels of four classes, and the "

@@ -350,6 +350,7 @@ int run_predict(const PredictOptions& options, const GlobalOptions& global) {
 
 Command predict_command() {
   Command command{"predict", Group::run, "masks and probabilities of images and volumes", "", {}, "", {}};
+  command.takes_json = true;
   command.description =
       "Predicts what the weights were trained for, on one TIFF, PNG or NIfTI file, on a folder of slices or volumes (with subfolders), or "
       "on "
@@ -375,7 +376,7 @@ Command predict_command() {
     arguments.option("-o,--output", options->output, "folder for the results (.safetensors file for logits)");
     arguments.option("--recipe", options->recipe, "recipe of weights that hold none");
     arguments.option("--tta", options->tta, "test-time augmentation: none, tta1, tta2, tta3 (d4), hflip, vflip; default the recipe's");
-    arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, tsharpen; default the recipe's");
+    arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, sum, tsharpen; default the recipe's");
     arguments.option("--merge-of", options->merge_of, "what is merged: probabilities or logits; default the recipe's");
     arguments.option("--threshold", options->threshold, "probability from which on a pixel is inside; default the recipe's");
     arguments.flag("--largest-component", options->largest_component, "keep the largest face-connected 3-D component");

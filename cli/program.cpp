@@ -70,12 +70,12 @@ class CliArguments : public Arguments {
   CLI::App& app_;
 };
 
-void add_global_options(CLI::App& app, GlobalOptions& global) {
+void add_global_options(CLI::App& app, const Command& command, GlobalOptions& global) {
   app.add_option("--device", global.device, "cpu, cuda or cuda:<index>")->capture_default_str();
   app.add_option("--threads", global.threads, "compute threads; 0: one per core")->check(check_integer)->capture_default_str();
-  app.add_option("--seed", global.seed, "random seed")->check(check_integer);
+  if (command.takes_seed) app.add_option("--seed", global.seed, "random seed")->check(check_integer);
   app.add_flag("--quiet", global.quiet, "no progress, errors only");
-  app.add_flag("--json", global.json, "results as JSON on stdout");
+  if (command.takes_json) app.add_flag("--json", global.json, "results as JSON on stdout");
 }
 
 std::vector<std::string> command_names(const std::vector<Command>& commands) {
@@ -115,8 +115,9 @@ std::string parse_message(const CLI::ParseError& error, const CLI::App& app) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !app.remaining().empty()) return unexpected_word(app);
   std::string text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
-  const bool lacks_value = dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && text.find(": ") != std::string::npos;
-  return lacks_value ? text.substr(0, text.find(": ")) + ": a value is missing" : text;
+  const size_t colon = text.find(": ");
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr || colon == std::string::npos) return text;
+  return text.substr(0, colon) + (text.find("At Most") == std::string::npos ? ": a value is missing" : ": stands more than once");
 }
 
 int report_parse_error(const CLI::ParseError& error, const CLI::App& app, const std::string& command) {
@@ -129,7 +130,7 @@ int run_command(const Command& command, int argc, const char* const* argv) {
   GlobalOptions global;
   CliArguments arguments(app);
   const Command::Run run = command.declare(arguments);
-  add_global_options(app, global);
+  add_global_options(app, command, global);
   app.set_help_flag();
   bool wants_help = false;
   app.add_flag("-h,--help", wants_help, "this text");

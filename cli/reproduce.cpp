@@ -14,6 +14,7 @@
 #include "cli/table_estimate.h"
 #include "cli/table_work.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "report/table.h"
@@ -259,15 +260,15 @@ int print_chosen(const TableWork& work, const Done& done, const ReproduceOptions
   return left.runs.empty() && left.scores.empty() ? 0 : 1;
 }
 
-void require_allowed(const ReproduceOptions& options, const GlobalOptions& global) {
-  if (global.seed) throw_usage_error("--seed: a table runs seeds 0 … N-1; say --seeds N");
+void require_allowed(const ReproduceOptions& options) {
   require_between("--jobs", options.jobs, 1, kMostJobs);
   require_between("--seeds", options.seeds, 0, report::kMostSeeds);
+  require_folder("--runs", options.base);
 }
 
 int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) {
   if (options.list || options.table.empty()) return list_tables();
-  require_allowed(options, global);
+  require_allowed(options);
   report::TableSpec spec = report::read_table_spec(find_table(options.table), options.full);
   report::override_rows(spec, options.overrides);
   if (!options.sides.empty()) report::override_sides(spec, options.sides);
@@ -286,6 +287,7 @@ int run_reproduce(const ReproduceOptions& options, const GlobalOptions& global) 
   }
   use_device(global.device);
   catch_interrupts(kStopsAfterStep);
+  make_folder(work.plan().folder);  // told once, and not of each run
   const Done done = do_missing(work, seeds, options, global);
   if (done.is_interrupted) {
     std::cerr << fmt::format("stopped; the same command goes on: {}\n", command_of(options, seeds));
@@ -304,7 +306,7 @@ Command reproduce_command() {
       "was cut, and prints mean and spread over seeds, a confidence interval over patients, the difference from the reference row with a "
       "paired test, and the epochs to a given Dice, beside the published values. key=value words override every row. A run that was made "
       "from another recipe is refused. --jobs trains several runs at a time, each in a process of its own that writes to "
-      "<table>/logs; without --threads they share the cores. --dry-run tells the time from finished runs of the table, or else from one "
+      "<table>/logs; without --threads they share the cores. --dry-run tells the time from runs of the table, or else from one "
       "measured step of each network.";
   command.examples = {{"larmor reproduce --list", "the tables that can be re-run"},
                       {"larmor reproduce lgg-optimizers --data ~/kaggle_3m --dry-run", "what would be run"},

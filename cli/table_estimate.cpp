@@ -12,6 +12,7 @@
 
 #include "cli/cuda_kernels.h"
 #include "core/progress.h"
+#include "eval/statistics.h"
 #include "report/run_files.h"
 #include "train/experiment.h"
 #include "train/trainer.h"
@@ -26,7 +27,7 @@ using report::TableRun;
 
 constexpr double kValidationShare = 1.0 / 3;  // of a training step's time per slice: forward without backward
 
-/// Of one run: seconds per epoch and bytes when it has ended.
+/// Of one run: seconds per epoch and bytes.
 struct Cost {
   double epoch_seconds = 0;
   double bytes = 0;
@@ -50,16 +51,16 @@ Cost mean_of(const std::vector<Cost>& costs) {
   return sum;
 }
 
-/// What finished runs took, by row.
-std::map<size_t, std::vector<Cost>> finished_costs(const TableWork& work) {
+/// What runs of the table took, ended or not, by row. An epoch that was stopped and resumed does not know its seconds.
+std::map<size_t, std::vector<Cost>> known_costs(const TableWork& work) {
   std::map<size_t, std::vector<Cost>> costs;
   for (const TableRun& run : work.plan().runs) {
-    if (work.state_of(run) != RunState::trained) continue;
-    const report::RunFiles files = report::read_run(run.folder);
-    double seconds = 0;
-    for (const report::EpochRecord& epoch : files.epochs) seconds += epoch.seconds;
-    if (files.epochs.empty() || !std::isfinite(seconds)) continue;
-    costs[run.row].push_back({seconds / static_cast<double>(files.epochs.size()), bytes_in(run.folder)});
+    if (work.state_of(run) == RunState::missing) continue;
+    std::vector<double> seconds;
+    for (const report::EpochRecord& epoch : report::read_run(run.folder).epochs) {
+      if (std::isfinite(epoch.seconds)) seconds.push_back(epoch.seconds);
+    }
+    if (!seconds.empty()) costs[run.row].push_back({eval::mean(seconds), bytes_in(run.folder)});
   }
   return costs;
 }
@@ -112,14 +113,14 @@ int64_t epochs_left(const TableWork& work, const TableRun& run) {
 /// The cost of a row's runs and where it is known from.
 class Costs {
  public:
-  Costs(const TableWork& work, const GlobalOptions& global) : work_(work), global_(global), finished_(finished_costs(work)) {}
+  Costs(const TableWork& work, const GlobalOptions& global) : work_(work), global_(global), known_(known_costs(work)) {}
 
   Cost of(const TableRun& run) {
-    const auto row = finished_.find(run.row);
-    if (row != finished_.end()) return mean_of(row->second);
-    if (!finished_.empty()) {
+    const auto row = known_.find(run.row);
+    if (row != known_.end()) return mean_of(row->second);
+    if (!known_.empty()) {
       std::vector<Cost> all;
-      for (const auto& [other, costs] : finished_) all.insert(all.end(), costs.begin(), costs.end());
+      for (const auto& [other, costs] : known_) all.insert(all.end(), costs.begin(), costs.end());
       return mean_of(all);
     }
     const ConfigNode tree = train::to_config(work_.recipe_of(run));
@@ -129,14 +130,14 @@ class Costs {
   }
 
   std::string source() const {
-    if (!finished_.empty()) return "from finished runs of this table";
+    if (!known_.empty()) return "from runs of this table";
     return fmt::format("from one measured step of {}; rough", counted(static_cast<int64_t>(measured_.size()), "network"));
   }
 
  private:
   const TableWork& work_;
   const GlobalOptions& global_;
-  const std::map<size_t, std::vector<Cost>> finished_;
+  const std::map<size_t, std::vector<Cost>> known_;
   std::map<std::string, Cost> measured_;
 };
 

@@ -30,11 +30,11 @@ using report::TableScore;
 constexpr size_t kDifferencesInMessage = 3;
 
 /// "lgg:FOLDER" or "FOLDER".
-std::string data_root(const std::string& data) { return data.starts_with("lgg:") ? data.substr(4) : data; }
+std::string folder_of(const std::string& data) { return data.starts_with("lgg:") ? data.substr(4) : data; }
 
 bool has_data(const train::Recipe& recipe) {
-  const ConfigNode* root = recipe.data.options.find("root");
-  return root != nullptr && root->is_scalar() && fs::exists(root->scalar);
+  const std::string root = train::data_root(recipe);
+  return !root.empty() && fs::exists(root);
 }
 
 /// What the data of a recipe are now, looked up once per folder.
@@ -43,6 +43,16 @@ const std::string& fingerprint_of(const train::Recipe& recipe, std::map<std::str
   const auto found = known.find(key);
   if (found != known.end()) return found->second;
   return known[key] = datasets::registry().at(recipe.data.source).make(recipe.data.options)->fingerprint();
+}
+
+const char* const kMend = "give another folder with --runs, or remove this run";
+
+train::Recipe stored_recipe(const train::RunFolder& folder, const std::string& name) {
+  try {
+    return train::recipe_from(read_yaml(folder.recipe()), name);
+  } catch (const Error& error) {
+    throw_usage_error(fmt::format("{}; {}", error.what(), kMend));
+  }
 }
 
 }  // namespace
@@ -67,7 +77,7 @@ std::vector<std::string> TableWork::overrides_of(const TableRun& run) const {
     overrides.push_back(fmt::format("data.split.folds={}", spec_.folds));
     overrides.push_back(fmt::format("data.split.fold={}", run.fold));
   }
-  if (!data_.empty()) overrides.push_back("data.root=" + data_root(data_));
+  if (!data_.empty()) overrides.push_back("data.root=" + folder_of(data_));
   overrides.push_back(fmt::format("train.seed={}", run.seed));
   return overrides;
 }
@@ -76,9 +86,11 @@ train::Recipe TableWork::recipe_of(const TableRun& run) const {
   try {
     return train::read_recipe(spec_.rows[run.row].recipe, overrides_of(run));
   } catch (const Error& error) {
-    throw error.with_context(fmt::format("table {}, row '{}'", spec_.name, spec_.rows[run.row].name));
+    throw error.with_context(context_of(run.row));
   }
 }
+
+std::string TableWork::context_of(size_t row) const { return fmt::format("table {}, row '{}'", spec_.name, spec_.rows[row].name); }
 
 std::string TableWork::name_of(const TableRun& run) const {
   return fmt::format("{}, seed {}{}", spec_.rows[run.row].name, run.seed, run.fold < 0 ? "" : fmt::format(", fold {}", run.fold));
@@ -119,15 +131,14 @@ void TableWork::require_same_recipe(const TableRun& run) const {
   const train::Recipe wanted = recipe_of(run);
   const train::RunFolder folder(run.folder);
   if (!folder.has_checkpoint()) return;
-  const train::Recipe stored = train::recipe_from(read_yaml(folder.recipe()), wanted.name);
+  const train::Recipe stored = stored_recipe(folder, wanted.name);
   std::vector<std::string> different = train::differences(train::deciding_config(stored), train::deciding_config(wanted));
   if (different.empty()) return;
   const size_t all = different.size();
   different.resize(std::min(all, kDifferencesInMessage));
-  throw_usage_error(
-      fmt::format("{}: made from another recipe than row '{}' is now ({}{}); give another folder with --runs, or remove this run",
-                  run.folder.string(), spec_.rows[run.row].name, fmt::join(different, "; "),
-                  all > different.size() ? fmt::format("; {} more", all - different.size()) : ""));
+  throw_usage_error(fmt::format("{}: made from another recipe than row '{}' is now ({}{}); {}", run.folder.string(),
+                                spec_.rows[run.row].name, fmt::join(different, "; "),
+                                all > different.size() ? fmt::format("; {} more", all - different.size()) : "", kMend));
 }
 
 /// A run on other data must not be counted in a row. A finished table can be printed where the data are not at hand.
@@ -138,10 +149,9 @@ void TableWork::require_same_data(const TableRun& run, std::map<std::string, std
   const report::RunFiles files = report::read_run(run.folder);
   const std::string& now = fingerprint_of(wanted, fingerprints);
   if (!files.start || files.start->fingerprint == now) return;
-  throw_usage_error(fmt::format(
-      "{}: trained on other data than row '{}' is given now (fingerprint {} then, {} now); give another folder with "
-      "--runs, or remove this run",
-      run.folder.string(), spec_.rows[run.row].name, train::short_fingerprint(files.start->fingerprint), train::short_fingerprint(now)));
+  throw_usage_error(fmt::format("{}: trained on other data than row '{}' is given now (fingerprint {} then, {} now); {}",
+                                run.folder.string(), spec_.rows[run.row].name, train::short_fingerprint(files.start->fingerprint),
+                                train::short_fingerprint(now), kMend));
 }
 
 void TableWork::require_matching_runs() const {
@@ -152,16 +162,29 @@ void TableWork::require_matching_runs() const {
   }
 }
 
-/// Opens the data of each row that has something to run, so that a mistake is told before the first training.
+/// Opens the data of what has something to run, so that a mistake is told before the first training; each folder once.
 void TableWork::require_usable_data() const {
-  std::set<std::string> known;
+  std::map<std::string, std::vector<std::pair<const TableScore*, train::Recipe>>> by_data;
   for (const TableScore& score : plan_.scores) {
     if (is_scored(score)) continue;
     for (const size_t i : score.runs) {
-      const train::Recipe recipe = recipe_of(plan_.runs[i]);
-      const ConfigNode tree = train::to_config(recipe);
-      if (!known.insert(score.side + "\n" + to_yaml(*tree.find("data"))).second) continue;
-      train::require_side(train::open_dataset(recipe), score.side, fmt::format("table {}, side {}", spec_.name, score.side));
+      train::Recipe recipe = recipe_of(plan_.runs[i]);
+      const std::string key = score.side + "\n" + to_yaml(*train::to_config(recipe).find("data"));
+      by_data[key].emplace_back(&score, std::move(recipe));
+    }
+  }
+  for (const auto& [key, users] : by_data) {
+    const TableScore* user = users.front().first;
+    try {
+      require_apart("--runs", plan_.folder.string(), train::data_root(users.front().second));
+      const train::Dataset dataset = train::open_dataset(users.front().second);
+      train::require_side(dataset, user->side, "sides");
+      for (const auto& [score, recipe] : users) {
+        user = score;
+        train::require_channels(recipe, *dataset.source);
+      }
+    } catch (const Error& error) {
+      throw error.with_context(context_of(user->row));
     }
   }
 }
@@ -184,7 +207,7 @@ bool TableWork::train(const TableRun& run, const GlobalOptions& global) const {
 void TableWork::evaluate(const TableScore& score, const GlobalOptions& global) const {
   train::EvaluateRequest request;
   for (const size_t run : score.runs) request.weights.push_back(plan_.runs[run].folder.string());
-  request.data_root = data_root(data_);
+  request.data_root = folder_of(data_);
   request.split = score.side;
   request.tta = {spec_.tta_of(spec_.rows[score.row])};
   request.device = at::Device(global.device);

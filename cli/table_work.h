@@ -43,6 +43,7 @@ class TableWork {
 
  private:
   std::vector<std::string> overrides_of(const report::TableRun& run) const;
+  std::string context_of(size_t row) const;
   void require_same_recipe(const report::TableRun& run) const;
   void require_same_data(const report::TableRun& run, std::map<std::string, std::string>& fingerprints) const;
 

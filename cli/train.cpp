@@ -72,6 +72,7 @@ int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
 
   require_folder("--run-dir", options.run_dir);
   const train::RunFolder folder = choose_folder(options, recipe);
+  require_apart("--run-dir", folder.root().string(), train::data_root(recipe));
   catch_interrupts(kStopsAfterStep);
   const train::TrainResult result = train::train(recipe, folder, settings);
   if (!result.finished) {
@@ -86,6 +87,8 @@ int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {
 
 Command train_command() {
   Command command{"train", Group::run, "train a network from a recipe", "", {}, "", {}};
+  command.takes_seed = true;
+  command.takes_json = true;
   command.description =
       "Trains what RECIPE says and writes runs/<recipe>/seed-<n>/ with the resolved recipe, logs, metrics and the best and last "
       "checkpoints. "

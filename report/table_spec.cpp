@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/options.h"
 #include "core/progress.h"
+#include "eval/tta.h"
 
 namespace larmor::report {
 
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr size_t kMostRows = 1000;
 constexpr int64_t kMostFolds = 1000;
 constexpr int64_t kMostEvaluations = 10000;
+constexpr size_t kLongestName = 100;  ///< of a row, in bytes: it becomes a folder
 
 /// One level of a factor.
 struct Level {
@@ -39,6 +41,13 @@ struct Pending {
   ConfigNode rows, factors;
 };
 
+/// Those of eval, and "" for the table's.
+std::vector<std::string> tta_names() {
+  std::vector<std::string> names = eval::tta_names();
+  names.emplace_back();
+  return names;
+}
+
 OptionTable options_of(TableRow& row) {
   OptionTable table;
   table.add("name", row.name, "of the row");
@@ -46,7 +55,7 @@ OptionTable options_of(TableRow& row) {
   table.add("overrides", row.overrides, "as on the command line: [optim.name=adam]");
   table.add("published", row.published, "printed values by column");
   table.add("runs", row.runs, "row whose runs are evaluated; empty: its own");
-  table.add("tta", row.tta, "test-time augmentation; empty: the table's");
+  table.add("tta", row.tta, "test-time augmentation; empty: the table's", tta_names());
   table.add("ensemble", row.ensemble, "the networks of all folds together");
   return table;
 }
@@ -55,7 +64,7 @@ OptionTable options_of(Level& level) {
   OptionTable table;
   table.add("name", level.name, "of the level");
   table.add("overrides", level.overrides, "as on the command line: [optim.name=adam]");
-  table.add("tta", level.tta, "test-time augmentation; empty: the table's");
+  table.add("tta", level.tta, "test-time augmentation; empty: the table's", tta_names());
   table.add("published", level.published, "printed values by column, of the row with this level alone");
   return table;
 }
@@ -84,10 +93,10 @@ OptionTable options_of(TableSpec& spec, Pending& pending) {
   table.add("recipe", pending.recipe, "recipe file of rows that name none, relative to this file");
   table.add("reference", spec.reference, "row that the others are compared with");
   table.add("metric", spec.metric, "what is compared", metrics);
-  table.add("tta", spec.tta, "test-time augmentation of rows that name none");
+  table.add("tta", spec.tta, "test-time augmentation of rows that name none", eval::tta_names());
   table.add("seeds", spec.seeds, "runs per row", between(1, kMostSeeds));
-  table.add("reach", spec.reach, "validation value that epochs are counted to");
-  table.add("levels", spec.levels, "validation values that the report counts epochs and seconds to");
+  table.add("reach", spec.reach, "validation value that epochs are counted to", between(0, 1));
+  table.add("levels", spec.levels, "validation values that the report counts epochs and seconds to", between(0, 1));
   table.add("sides", spec.sides, "scored sides of the split, the first is compared", known_sides());
   table.add("folds", spec.folds, "parts of data.split that each seed trains; 0: the recipes' own split", between(0, kMostFolds));
   table.add("costs", spec.costs, "seconds per epoch and per patient, memory; each run is trained in a process of its own");
@@ -130,8 +139,59 @@ std::string folder_name(const std::string& name) {
   return folder.empty() || folder.front() == '.' ? "row-" + folder : folder;
 }
 
+// ---- overrides ----
+
+/// The tree that overrides alone would make. Error (usage) for what is none.
+ConfigNode tree_of(const std::vector<std::string>& overrides) {
+  ConfigNode tree = ConfigNode::make_map();
+  for (const std::string& assignment : overrides) apply_override(tree, assignment);
+  return tree;
+}
+
+/// What the table itself sets in each run may not be overridden; "" where nothing of it is.
+std::string key_of_the_table(const ConfigNode& overrides, int64_t folds) {
+  if (overrides.find_path("train.seed") != nullptr) return "train.seed: the table sets it in each run; say --seeds N for seeds 0 … N-1";
+  if (folds > 0 && overrides.find_path("data.split.fold") != nullptr)
+    return "data.split.fold: the table trains every fold; --only ROW/seed-0/fold-1 trains one of them";
+  return "";
+}
+
+void check_overrides(const TableSpec& spec, const std::vector<std::string>& overrides, const Place& place, const std::string& key,
+                     Problems& problems) {
+  try {
+    const ConfigNode tree = tree_of(overrides);
+    const bool has_folds = spec.folds > 0 && tree.find_path("data.split.folds") != nullptr;
+    const std::string wrong = has_folds ? "data.split.folds: the table's folds decide; leave it out" : key_of_the_table(tree, spec.folds);
+    if (!wrong.empty()) problems.add(place, key + "overrides", wrong);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    problems.add(place, key + "overrides", text.substr(text.find(": ") + 2));  // "command line: " is not where it stands
+  }
+}
+
+/// The value of an integer at a dotted path, if any. Error (usage) for another one.
+void read_integer(const ConfigNode& tree, const std::string& path, int64_t& value, Bounds bounds) {
+  const ConfigNode* node = tree.find_path(path);
+  if (node == nullptr) return;
+  const size_t dot = path.rfind('.');
+  ConfigNode parent = ConfigNode::make_map(node->place);
+  parent.set(path.substr(dot + 1), *node);
+  OptionTable table;
+  table.add(path.substr(dot + 1), value, "", bounds);
+  Problems problems;
+  table.read(parent, problems, path.substr(0, dot + 1));
+  problems.throw_if_any();
+}
+
+// ---- rows ----
+
 void check_name(const TableSpec& spec, const TableRow& row, const Place& place, const std::string& key, Problems& problems) {
   if (row.name.empty()) problems.add(place, key + "name", "missing; every row needs one");
+  if (row.name.size() > kLongestName) {
+    problems.add(place, key + "name", fmt::format("has {} bytes; at most {}", row.name.size(), kLongestName));
+  } else if (printable(row.name) != row.name) {
+    problems.add(place, key + "name", fmt::format("{} has a control character", in_quotes(row.name)));
+  }
   for (const TableRow& before : spec.rows) {
     if (before.name == row.name) {
       problems.add(place, key + "name", fmt::format("{} stands twice", in_quotes(row.name)));
@@ -188,6 +248,7 @@ void read_rows(const ConfigNode& rows, const std::string& recipe, const fs::path
     row.recipe = resolved(row.recipe.empty() ? recipe : row.recipe, file);
     check_name(spec, row, place, key, problems);
     check_columns(spec, row.published, place, key, problems);
+    check_overrides(spec, row.overrides, place, key, problems);
     check_runs(spec, row, place, key, problems);
     spec.rows.push_back(std::move(row));
   }
@@ -212,6 +273,7 @@ std::vector<Factor> read_factors(const ConfigNode& node, const TableSpec& spec, 
       factor.levels.emplace_back();
       options_of(factor.levels.back()).read(levels.items[k], problems, level_key);
       check_columns(spec, factor.levels.back().published, levels.items[k].place, level_key, problems);
+      check_overrides(spec, factor.levels.back().overrides, levels.items[k].place, level_key, problems);
       if (factor.levels.back().name.empty()) problems.add(levels.items[k].place, level_key + "name", "missing; every level needs one");
     }
     factors.push_back(std::move(factor));
@@ -320,26 +382,6 @@ void check_reference(const ConfigNode& tree, TableSpec& spec, Problems& problems
   problems.add(node ? node->place : tree.place, "reference", unknown_name_message("row", spec.reference, names, ""));
 }
 
-// ---- the command line ----
-
-/// The value of an integer at a dotted path; Error (usage) for another one.
-void read_integer(const ConfigNode& tree, const std::string& path, int64_t& value, Bounds bounds) {
-  const ConfigNode* node = tree.find_path(path);
-  if (node == nullptr) return;
-  const size_t dot = path.rfind('.');
-  ConfigNode parent = ConfigNode::make_map(node->place);
-  parent.set(path.substr(dot + 1), *node);
-  OptionTable table;
-  table.add(path.substr(dot + 1), value, "", bounds);
-  Problems problems;
-  table.read(parent, problems, path.substr(0, dot + 1));
-  problems.throw_if_any();
-}
-
-void refuse_key(const ConfigNode& tree, const std::string& path, const std::string& what) {
-  if (const ConfigNode* node = tree.find_path(path)) throw_usage_error(fmt::format("{}: {}: {}", node->place.to_string(), path, what));
-}
-
 // ---- the plan ----
 
 /// Told before anything of that size is made.
@@ -418,13 +460,10 @@ TableSpec read_table_spec(const fs::path& file, bool is_full) {
 }
 
 void override_rows(TableSpec& spec, const std::vector<std::string>& overrides) {
-  ConfigNode tree = ConfigNode::make_map();
-  for (const std::string& assignment : overrides) apply_override(tree, assignment);
-  refuse_key(tree, "train.seed", "the table sets it in each run; say --seeds N for seeds 0 … N-1");
-  if (spec.folds > 0) {
-    refuse_key(tree, "data.split.fold", "the table trains every fold; --only ROW/seed-0/fold-1 trains one of them");
-    read_integer(tree, "data.split.folds", spec.folds, between(2, kMostFolds));
-  }
+  const ConfigNode tree = tree_of(overrides);
+  const std::string wrong = key_of_the_table(tree, spec.folds);
+  if (!wrong.empty()) throw_usage_error("command line: " + wrong);
+  if (spec.folds > 0) read_integer(tree, "data.split.folds", spec.folds, between(2, kMostFolds));
   spec.overrides = overrides;
 }
 
@@ -432,7 +471,8 @@ void override_sides(TableSpec& spec, const std::vector<std::string>& sides) {
   std::set<std::string> seen;
   const std::vector<std::string> known = known_sides();
   for (const std::string& side : sides) {
-    if (std::find(known.begin(), known.end(), side) == known.end()) throw_usage_error(unknown_name_message("--sides", side, known, ""));
+    if (std::find(known.begin(), known.end(), side) == known.end())
+      throw_usage_error("--sides: " + unknown_name_message("side", side, known, ""));
     if (!seen.insert(side).second) throw_usage_error(fmt::format("--sides: {} stands twice", in_quotes(side)));
   }
   spec.sides = sides;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/progress.h"
 #include "datasets/preprocess.h"
 #include "datasets/registry.h"
 #include "eval/registry.h"
@@ -46,6 +47,12 @@ datasets::LoaderOptions loader_options(const Recipe& recipe) {
   return options;
 }
 
+void require_channels(const std::string& in_channels, const datasets::Source& source) {
+  if (in_channels == std::to_string(source.channels())) return;
+  throw_usage_error(fmt::format("model.in_channels: {} does not fit the data: source '{}' gives {}", in_channels, source.name(),
+                                counted(source.channels(), "channel")));
+}
+
 }  // namespace
 
 Dataset open_dataset(const Recipe& recipe) {
@@ -75,9 +82,11 @@ std::string load_start_weights(models::Segmenter& network, const Recipe& recipe)
 }
 
 void require_channels(const models::Segmenter& network, const datasets::Source& source) {
-  if (network.info().in_channels == source.channels()) return;
-  throw_usage_error(fmt::format("model.in_channels: {} does not fit the data: source '{}' gives {} channels", network.info().in_channels,
-                                source.name(), source.channels()));
+  require_channels(std::to_string(network.info().in_channels), source);
+}
+
+void require_channels(const Recipe& recipe, const datasets::Source& source) {
+  if (const ConfigNode* in_channels = recipe.model.options.find("in_channels")) require_channels(in_channels->scalar, source);
 }
 
 void require_trained_heads(const models::Segmenter& network) {

@@ -32,6 +32,8 @@ std::shared_ptr<models::Segmenter> make_network(const Recipe& recipe);
 std::string load_start_weights(models::Segmenter& network, const Recipe& recipe);
 /// Refuses a network whose in_channels differ from the source's channels, naming both.
 void require_channels(const models::Segmenter& network, const datasets::Source& source);
+/// The same before the network is made, where its model has that option.
+void require_channels(const Recipe& recipe, const datasets::Source& source);
 /// Refuses to train a network with a head that no loss reaches yet (model.aux_classes): its weights would stay as they were drawn.
 void require_trained_heads(const models::Segmenter& network);
 

@@ -250,6 +250,20 @@ void check_top_keys(const ConfigNode& rest, Recipe& recipe, Problems& problems) 
   }
 }
 
+/// The label map's classes must be the network's.
+void check_classes(const Recipe& recipe, const ConfigNode& tree, Problems& problems) {
+  const ConfigNode *labels = recipe.data.options.find("labels"), *classes = recipe.model.options.find("classes");
+  if (labels == nullptr || !labels->is_map() || classes == nullptr) return;
+  const double highest = std::max(1.0, std::strtod(classes->scalar.c_str(), nullptr) - 1);  // one class: foreground
+  const ConfigNode* place = tree.find_path("data.labels");
+  for (const auto& [name, value] : labels->entries) {
+    if (std::strtod(value.scalar.c_str(), nullptr) <= highest) continue;
+    problems.add(
+        place != nullptr ? place->place : tree.place, "data.labels",
+        fmt::format("{} is class {}, but the network has 0 to {} (model.classes: {})", name, value.scalar, highest, classes->scalar));
+  }
+}
+
 Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
   Recipe recipe;
   recipe.name = name;
@@ -270,6 +284,7 @@ Recipe recipe_from_tree(const ConfigNode& tree, const std::string& name) {
   check_top_keys(rest, recipe, problems);
   recipe.loss_options = losses::check_loss(recipe.loss, recipe.loss_options, entry_or_null(tree, "loss").place, problems);
   if (problems.empty()) check_monitor(recipe, tree, problems);
+  if (problems.empty()) check_classes(recipe, tree, problems);
   problems.throw_if_any();
   return recipe;
 }
@@ -317,6 +332,11 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::str
 }
 
 Recipe recipe_from(const ConfigNode& tree, const std::string& name) { return recipe_from_tree(tree, name); }
+
+std::string data_root(const Recipe& recipe) {
+  const ConfigNode* root = recipe.data.options.find("root");
+  return root != nullptr && root->is_scalar() ? root->scalar : "";
+}
 
 ConfigNode to_config(const Recipe& recipe) {
   Recipe copy = recipe;  // option tables hold references to mutable fields

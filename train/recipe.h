@@ -109,6 +109,9 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::str
 /// From a tree already read (the recipe stored in a run or a checkpoint).
 Recipe recipe_from(const ConfigNode& tree, const std::string& name);
 
+/// data.root; "" where the source has none or it is not set.
+std::string data_root(const Recipe& recipe);
+
 /// The resolved recipe with every default written out; reading it again gives the same recipe.
 ConfigNode to_config(const Recipe& recipe);
 

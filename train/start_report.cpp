@@ -33,11 +33,13 @@ std::string data_line(const Dataset& dataset, const SideCount& train, const Side
   const datasets::Source& source = *dataset.source;
   int64_t positive = 0;
   for (const auto& info : source.cases()) positive += info.foreground > 0;
-  return fmt::format("data     {}, {} ({} with label)   train {} / {}   val {} / {} ({}){}{}",
+  const auto findings = static_cast<int64_t>(source.findings().size());  // excluded subjects, slices left out, …
+  return fmt::format("data     {}, {} ({} with label)   train {} / {}   val {} / {} ({}){}{}{}",
                      counted(static_cast<int64_t>(source.studies().size()), "patient"),
                      counted(static_cast<int64_t>(source.cases().size()), "slice"), positive, train.patients, train.slices,
-                     validation.patients, validation.slices, split, source.is_phantom() ? "   PHANTOM DATA" : "",
-                     dataset.split.leaks ? "   LEAKING SPLIT" : "");
+                     validation.patients, validation.slices, split,
+                     findings == 0 ? "" : fmt::format("   {}: see larmor inspect", counted(findings, "finding")),
+                     source.is_phantom() ? "   PHANTOM DATA" : "", dataset.split.leaks ? "   LEAKING SPLIT" : "");
 }
 
 }  // namespace

@@ -82,6 +82,16 @@ TEST(Help, AnUnsetNumberHasNoDefault) {
   }
 }
 
+/// An option that changes nothing is neither taken nor told.
+TEST(Help, SeedAndJsonStandWhereTheyAreTaken) {
+  for (const Command& command : all_commands()) {
+    std::ostringstream text;
+    print_command_help(command, text);
+    EXPECT_EQ(text.str().find("--seed <integer>") != std::string::npos, command.takes_seed) << command.name;
+    EXPECT_EQ(text.str().find("--json   ") != std::string::npos, command.takes_json) << command.name;
+  }
+}
+
 TEST_F(HelpExamples, NameCommandsOptionsAndFilesThatAreThere) {
   std::set<std::string> names;
   for (const Command& command : all_commands()) names.insert(command.name);

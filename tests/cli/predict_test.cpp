@@ -232,10 +232,10 @@ TEST_F(PredictSlow, MessagesOfErrors) {
   EXPECT_EQ(message_of(options), "--batch: 0 is not allowed; must be >= 1");
   options = options_for(slice, "out");
   options.tta = "d5";
-  EXPECT_EQ(message_of(options), "--tta: unknown test-time augmentation 'd5'; allowed: none, tta1, tta2, tta3, hflip, vflip, flip, d4");
+  EXPECT_EQ(message_of(options), "--tta: unknown test-time augmentation 'd5'; nearest: 'd4'");
   options = options_for(slice, "out");
   options.merge = "median";  // also where one view leaves nothing to merge
-  EXPECT_EQ(message_of(options), "--merge: unknown merge 'median'; allowed: mean, gmean, max, min, sum, tsharpen");
+  EXPECT_EQ(message_of(options), "--merge: unknown merge 'median'; nearest: 'mean'");
   options = options_for(slice, "out");
   options.merge_of = "masks";
   EXPECT_EQ(message_of(options), "--merge-of: unknown value 'masks'; allowed: probabilities, logits");

@@ -1,6 +1,9 @@
 // Every wrong use that a person is likely to make: one clear line, the right exit code, nothing left half-written.
 #include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
+#include "core/file_lock.h"
 #include "core/files.h"
 #include "tests/error/fixture.h"
 
@@ -45,8 +48,12 @@ TEST_F(ProgramError, FilesInThePlaceOfFolders) {
   expect(train({}, "a.log"), 2, "--run-dir: a.log is a file; give a folder");
 }
 
+TEST_F(ProgramError, OptionGivenTwice) {
+  expect(train({"--seed", "1", "--seed", "2"}), 2, "larmor train: --seed: stands more than once (larmor help train)");
+}
+
 TEST_F(ProgramError, UnknownMerge) {
-  const std::string message = "--merge: unknown merge 'median'; allowed: mean, gmean, max, min, sum, tsharpen";
+  const std::string message = "--merge: unknown merge 'median'; nearest: 'mean'";
   expect(larmor({"eval", "a", "--merge", "median"}), 2, message);
   expect(larmor({"predict", "a", "--input", "phantom", "--output", "masks", "--merge", "median"}), 2, message);
 }
@@ -113,6 +120,14 @@ TEST_F(ProgramError, EveryMistakeAtOnce) {
 TEST_F(ProgramError, SizeThatTheNetworkCannotTake) {
   expect(train({"data.size=36"}), 2, "input 36 x 36: linknet needs multiples of 8; pad to 40 x 40 (data.size: 40)");
 }
+
+TEST_F(ProgramError, MoreFoldsThanSubjects) {
+  expect(train({"data.split.folds=4"}), 2, "data.split.folds: 4 folds of 3 subjects; at most one fold per subject");
+  expect(train({"data.split.folds=3", "data.split.fold=3"}), 2, "command line: data.split.fold: 3 is not below folds (3)");
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(ProgramError, InspectionOfNothing) { expect(larmor({"inspect", "nowhere"}), 3, "nowhere: no such folder"); }
 
 TEST_F(ProgramError, MissingDataFolder) {
   expect(train({"data.root=nowhere"}), 3, "data.root: nowhere: no such folder; it should be the folder kaggle_3m of the LGG set");
@@ -210,7 +225,10 @@ TEST_F(ProgramError, TableOptionsThatAreNotAllowed) {
   write_file_atomically(folder_ / "rows.yaml", "title: T\nrecipe: a.yaml\nrows:\n  - {name: adam}\n");
   expect(larmor({"reproduce", "rows.yaml", "--jobs", "0"}), 2, "--jobs: 0 is not allowed; must be in [1, 1024]");
   expect(larmor({"reproduce", "rows.yaml", "--seeds", "1000000000"}), 2, "--seeds: 1000000000 is not allowed; must be in [0, 1000]");
-  expect(larmor({"reproduce", "rows.yaml", "--seed", "1"}), 2, "--seed: a table runs seeds 0 … N-1; say --seeds N");
+  expect(larmor({"reproduce", "rows.yaml", "--seed", "1"}), 2,
+         "larmor reproduce: unknown option '--seed'; nearest: '--seeds' (larmor help reproduce)");
+  expect(larmor({"reproduce", "rows.yaml", "--json"}), 2,
+         "larmor reproduce: unknown option '--json'; nearest: '--jobs' (larmor help reproduce)");
   expect(larmor({"reproduce", "rows.yaml", "train.seed=1"}), 2,
          "command line: train.seed: the table sets it in each run; say --seeds N for seeds 0 … N-1");
   expect(larmor({"reproduce", "rows.yaml", "--full"}), 2, "rows.yaml:1: factors: missing; --full crosses factors, and this table has rows");
@@ -218,7 +236,21 @@ TEST_F(ProgramError, TableOptionsThatAreNotAllowed) {
          "--only: unknown run 'adan'; allowed: adam/seed-0 (--dry-run lists them)");
   write_file_atomically(folder_ / "sides.yaml", "title: T\nrecipe: a.yaml\nsides: [test]\nrows:\n  - {name: adam}\n");
   expect(larmor({"reproduce", "sides.yaml", "--seeds", "1", "--dry-run"}), 2,
-         "--split test: this recipe's split has no test side (data.split)");
+         "table sides, row 'adam': sides: this recipe's split has no test side (data.split)");
+}
+
+TEST_F(ProgramError, TableWhoseRowsCannotBeRun) {
+  const auto refuse = [](const std::string& row, int exit_code, const std::string& message) {
+    write_file_atomically(folder_ / "rows.yaml", "recipe: a.yaml\nrows:\n  - {name: adam}\n  - {name: b, " + row + "}\n");
+    expect(larmor({"reproduce", "rows.yaml", "--seeds", "1"}), exit_code, "table rows, row 'b': " + message);
+    EXPECT_FALSE(fs::exists(folder_ / "runs/tables/rows"));
+  };
+  refuse("overrides: [optm.lr=1]", 2, "command line: optm: unknown key; nearest: 'optim'");
+  refuse("overrides: [optim.name=adm]", 2, "command line: optim.name: unknown optimizer 'adm'; nearest: 'adam' (larmor list optimizers)");
+  refuse("overrides: [model.in_channels=9]", 2, "model.in_channels: 9 does not fit the data: source 'lgg' gives 3 channels");
+  refuse("overrides: [data.input=wide]", 2, "model.in_channels: 3 does not fit the data: source 'lgg' gives 9 channels");
+  refuse("overrides: [data.split.folds=4]", 2, "data.split.folds: 4 folds of 3 subjects; at most one fold per subject");
+  refuse("overrides: [data.root=nowhere]", 3, "data.root: nowhere: no such folder; it should be the folder kaggle_3m of the LGG set");
 }
 
 TEST_F(ProgramError, TableWhoseRunWasMadeFromAnotherRecipe) {
@@ -235,6 +267,14 @@ TEST_F(ProgramError, TableWhoseRunWasMadeFromAnotherRecipe) {
   expect(larmor(changed), 2,
          "other/tables/t/adam/seed-0: made from another recipe than row 'adam' is now (data.batch: 2 → 3; optim.lr: 0.001 → 0.002; "
          "train.epochs: 1 → 7; 1 more); give another folder with --runs, or remove this run");
+  write_file_atomically(run / "recipe.yaml", "model: [1");
+  expect(larmor(words), 2,
+         "other/tables/t/adam/seed-0/recipe.yaml:1: not valid YAML: end of sequence flow not found; give another folder with --runs, or "
+         "remove this run");
+  fs::remove(run / "recipe.yaml");
+  expect(larmor(words), 2,
+         "other/tables/t/adam/seed-0/recipe.yaml: cannot be read: No such file or directory; give another folder with --runs, or remove "
+         "this run");
 }
 
 /// The activations need more than the address space that is allowed; everything else fits well.
@@ -252,6 +292,34 @@ TEST_F(ProgramError, NamesThatTheSystemRefuses) {
   expect(larmor({"eval", name}), 1, name + ": File name too long");
   expect(larmor({"predict", name, "--input", "phantom", "--output", "masks"}), 1, name + ": File name too long");
   expect(larmor({"report", name}), 1, name + ": File name too long");
+}
+
+TEST_F(ProgramError, RunsBesideTheirSource) {
+  const std::string rest = " is in the folder of the data; choose another, source data is never written to";
+  for (const std::string run : {"phantom", "phantom/run", "./phantom/../phantom/"}) expect(train({}, run), 2, "--run-dir: " + run + rest);
+  write_file_atomically(folder_ / "rows.yaml", "recipe: a.yaml\nrows:\n  - {name: adam}\n");
+  expect(larmor({"reproduce", "rows.yaml", "--seeds", "1", "--runs", "phantom"}), 2,
+         "table rows, row 'adam': --runs: phantom/tables/rows" + rest);
+}
+
+TEST_F(ProgramError, RunsThatCannotBeWritten) {
+  write_file_atomically(folder_ / "rows.yaml", "recipe: a.yaml\nrows:\n  - {name: adam}\n  - {name: b, overrides: [train.epochs=2]}\n");
+  write_file_atomically(folder_ / "a.log", "");
+  expect(larmor({"reproduce", "rows.yaml", "--seeds", "1", "--runs", "a.log/x"}), 2, "--runs: a.log is a file; give a folder");
+  expect(larmor({"reproduce", "rows.yaml", "--seeds", "1", "--runs", "/proc/larmor"}), 1,
+         "/proc/larmor/tables/rows: cannot make this folder: No such file or directory");
+}
+
+/// The run is another process's: told, not counted, left as it is.
+TEST_F(ProgramError, TableWhoseRunIsInUse) {
+  write_file_atomically(folder_ / "rows.yaml", "recipe: a.yaml\nrows:\n  - {name: adam}\n");
+  const fs::path run = folder_ / "locked/tables/rows/adam/seed-0";
+  make_folder(run);
+  const FileLock lock(run / ".lock");
+  const ProcessResult result = larmor({"reproduce", "rows.yaml", "--seeds", "1", "--runs", "locked", "--quiet", "--threads", "1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, fmt::format("adam, seed 0: locked/tables/rows/adam/seed-0/.lock: in use by process {}\n", ::getpid()));
+  EXPECT_NE(result.out.find("\n0 of 1 runs counted.\n"), std::string::npos) << result.out;
 }
 
 TEST_F(ProgramError, ResultsBesideTheirSource) {

@@ -159,8 +159,7 @@ class TableSpecError : public TableSpecTest {};
 
 TEST_F(TableSpecError, SidesThatThereAreNot) {
   TableSpec made = spec();
-  EXPECT_EQ(error_of([&] { override_sides(made, {"holdout"}); }),
-            "unknown --sides 'holdout'; nearest: 'hold_out'");
+  EXPECT_EQ(error_of([&] { override_sides(made, {"holdout"}); }), "--sides: unknown side 'holdout'; nearest: 'hold_out'");
   EXPECT_EQ(error_of([&] { override_sides(made, {"test", "test"}); }), "--sides: 'test' stands twice");
 }
 
@@ -187,6 +186,45 @@ TEST_F(TableSpecError, MoreThanATableMayHold) {
   made.folds = 11;
   EXPECT_EQ(error_of([&] { plan_table(made, 1000); }),
             "table made-up: 2 rows x 1000 seeds x 11 folds x 1 side are 22000 evaluations; at most 10000, so take fewer seeds or folds");
+}
+
+TEST_F(TableSpecError, NamesBecomeFolders) {
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  const std::string name(101, 'x');
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nrows:\n  - {name: " + name + "}\n"); }),
+            at + "3: rows.1.name: has 101 bytes; at most 100");
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nrows:\n  - {name: \"a\\nb\"}\n"); }),
+            at + "3: rows.1.name: 'a\\x0ab' has a control character");
+}
+
+TEST_F(TableSpecError, ValuesThatAreChecksOfTheRows) {
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  EXPECT_EQ(error_of([&] {
+              read(
+                  "recipe: a.yaml\nmetric: dice\ntta: tta9\nreach: 2\nlevels: [0.5, -1]\nrows:\n  - {name: a}\n  - {name: b, runs: a, tta: "
+                  "d5}\n");
+            }),
+            at + "2: metric: unknown value 'dice'; allowed: dice_patients, iou_patients, precision_patients, sensitivity_patients\n" +  //
+                at + "3: tta: unknown value 'tta9'; nearest: 'tta1'\n" +                                                                //
+                at + "4: reach: 2 is not allowed; must be in [0, 1]\n" +                                                                //
+                at + "5: levels: entry 2: -1 is not allowed; must be in [0, 1]\n" +                                                     //
+                at + "8: rows.2.tta: unknown value 'd5'; nearest: 'd4'");
+}
+
+TEST_F(TableSpecError, OverridesOfARowLeaveTheTablesOwnKeysAlone) {
+  const std::string at = (base_ / "t.yaml").string() + ":";
+  EXPECT_EQ(error_of([&] {
+              read(
+                  "recipe: a.yaml\nfolds: 2\nrows:\n  - {name: a, overrides: [data.split.folds=3]}\n  - {name: b, overrides: "
+                  "[data.split.fold=1]}\n  - {name: c, overrides: [train.seed=1]}\n  - {name: d, overrides: [nonsense]}\n");
+            }),
+            at + "4: rows.1.overrides: data.split.folds: the table's folds decide; leave it out\n" +  //
+                at + "5: rows.2.overrides: data.split.fold: the table trains every fold; --only ROW/seed-0/fold-1 trains one of them\n" +
+                at + "6: rows.3.overrides: train.seed: the table sets it in each run; say --seeds N for seeds 0 … N-1\n" + at +
+                "7: rows.4.overrides: 'nonsense' is not an override; write key=value");
+  EXPECT_EQ(error_of([&] { read("recipe: a.yaml\nfactors:\n  - {name: x, levels: [{name: a, tta: d5, overrides: [train.seed=1]}]}\n"); }),
+            at + "3: factors.1.levels.1.tta: unknown value 'd5'; nearest: 'd4'\n" + at +
+                "3: factors.1.levels.1.overrides: train.seed: the table sets it in each run; say --seeds N for seeds 0 … N-1");
 }
 
 TEST_F(TableSpecError, SidesAreNamedOnce) {

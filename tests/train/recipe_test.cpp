@@ -49,6 +49,18 @@ TEST_F(RecipeTest, EmptyRecipeIsAllDefaults) {
   EXPECT_EQ(recipe.model.options.find("encoder")->scalar, "se_resnext50_32x4d");
 }
 
+TEST_F(RecipeTest, LabelMapsNameClassesOfTheNetwork) {
+  const fs::path file = write("a.yaml", "data: {source: siberian, labels: {edema: 1, necrotic: 4}}\nmodel: {classes: 5}\n");
+  EXPECT_EQ(message_of(file), "no error");
+  const std::string place = file.string() + ":1: data.labels: ";
+  EXPECT_EQ(message_of(file, {"model.classes=4"}), place + "necrotic is class 4, but the network has 0 to 3 (model.classes: 4)");
+  EXPECT_EQ(message_of(file, {"model.classes=1", "data.labels={edema: 2}"}),
+            "command line: data.labels: edema is class 2, but the network has 0 to 1 (model.classes: 1)");
+  EXPECT_EQ(message_of(file, {"model.classes=1", "data.labels={edema: 1, necrotic: 1}"}), "no error");
+  EXPECT_EQ(message_of(file, {"data.labels={edema: 0}"}),
+            "command line: data.labels: every label is background; give one of them a class above 0");
+}
+
 TEST_F(RecipeTest, ComponentOptionsStandBesideTheSectionsOwnKeys) {
   const fs::path file = write("a.yaml", "optim:\n  name: ralamb\n  lr: 0.01\n  schedule: cosine\n  clip_norm: 1\nmodel: {classes: 2}\n");
   const Recipe recipe = read_recipe(file, {"optim.lr=3e-4", "data.augment.flip_horizontal=0.5"});
