@@ -54,6 +54,7 @@ train::EvaluateRequest make_request(const EvalOptions& options, const GlobalOpti
   if (!std::isnan(options.lesion_overlap)) request.lesion_overlap = options.lesion_overlap;
   if (options.smallest_lesion != 0) request.smallest_lesion = options.smallest_lesion;
   if (!std::isnan(options.smallest_lesion_mm3)) request.smallest_lesion_mm3 = options.smallest_lesion_mm3;
+  request.no_label = options.no_label;
   request.group_by = options.group_by;
   request.batch = options.batch;
   request.device = at::Device(global.device);
@@ -126,7 +127,7 @@ Command eval_command() {
       "Dice, HD95, ASSD and NSD with "
       "counts, missed lesions and 95 % bootstrap intervals over patients, and detection: presence per slice and case, lesions found and "
       "false positives. The evaluation of one run is kept in its folder "
-      "(evaluation.json, cases.csv, slices.csv, detections.csv, overlays/). Several weights form an ensemble, the mean of their "
+      "(evaluation.json, cases.csv, slices.csv, detections.csv, types.csv, overlays/). Several weights form an ensemble, the mean of their "
       "probabilities; it is "
       "refused on patients that one of its members has seen. --tta takes several, each gives its own table.";
   command.examples = {{"larmor eval runs/quickstart/seed-0 --tta none,tta1,tta2,tta3", "the effect of test-time augmentation"},
@@ -154,6 +155,7 @@ Command eval_command() {
                      "share of a true lesion's voxels that must be predicted to find it, 0 for any; default the recipe's");
     arguments.option("--smallest-lesion", options->smallest_lesion, "voxels of the smallest lesion that counts; 0: the recipe's");
     arguments.option("--smallest-lesion-mm3", options->smallest_lesion_mm3, "the same in mm³; default the recipe's");
+    arguments.flag("--no-label", options->no_label, "leave out the type of the cases (task.label), where it is not known");
     arguments.option("--group-by", options->group_by, "column of the patients' metadata, e.g. a tumour type: Dice and HD95 of each group");
     arguments.option("--batch", options->batch, "slices in one forward pass; 0: the recipe's");
     arguments.option("--csv", options->csv, "file for the per-case table");

@@ -21,6 +21,7 @@ struct EvalOptions {
   bool no_surface_distances = false;
   std::vector<std::string> surface_tolerances;  ///< empty: the recipe's
   bool no_detection = false;
+  bool no_label = false;
   double lesion_overlap = std::numeric_limits<double>::quiet_NaN();       ///< NaN: the recipe's
   int64_t smallest_lesion = 0;                                            ///< voxels; 0: the recipe's
   double smallest_lesion_mm3 = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's

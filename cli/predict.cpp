@@ -105,6 +105,7 @@ Setup make_setup(const PredictOptions& options) {
   setup.channels = slice_channels(setup.recipe);
   require_size_fits(options.size, setup.networks[0]->info());
   apply(options, setup);
+  setup.segmentation.label = {};  // masks alone are written
   setup.task = eval::make_segmentation(setup.segmentation, setup.networks[0]->info().classes);
   return setup;
 }

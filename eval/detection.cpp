@@ -18,7 +18,6 @@ namespace larmor::eval {
 
 namespace {
 
-using datasets::CaseKey;
 using imaging::Geometry;
 using imaging::Image;
 
@@ -369,6 +368,7 @@ Detection::Score Detection::finish(int64_t resamples) {
     patients.push_back(counts);
   }
   std::vector<RankedSlice> slices;
+  slices.reserve(state_->slices.size());
   for (const auto& [subject, slice] : state_->slices) slices.push_back({slice.confidence, slice.is_positive, place.at(subject)});
   Score score;
   for (const Ratio& ratio : ratios()) {

@@ -18,8 +18,9 @@ Evaluation evaluate(Predictor& predictor, datasets::Loader& loader, const Task& 
   loader.start_epoch(options.epoch);
   while (const std::optional<datasets::Batch> batch = loader.next()) {
     const Prediction prediction = predictor.predict(image_of(*batch));
-    if (options.on_logits) options.on_logits(*batch, prediction.logits);
+    if (options.on_prediction) options.on_prediction(*batch, prediction);
     evaluator->add(*batch, prediction.probabilities);
+    if (prediction.label_probabilities.defined()) evaluator->add_labels(*batch, prediction.label_probabilities);
     done += batch->count();
     if (options.on_progress) options.on_progress(done, total);
   }

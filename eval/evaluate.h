@@ -15,9 +15,9 @@ struct EvaluateOptions {
   int64_t epoch = 0;  ///< which epoch the loader is asked for; evaluation order does not depend on it
   /// After each batch, in samples. May throw to stop.
   std::function<void(int64_t done, int64_t total)> on_progress;
-  /// Each batch with the logits of the unchanged view (float32, on the predictor's device; undefined for an ensemble): where a
-  /// validation loss is taken. Runs under c10::InferenceMode.
-  std::function<void(const datasets::Batch& batch, const at::Tensor& logits)> on_logits;
+  /// Each batch with its prediction, whose logits are those of the unchanged view (undefined for an ensemble): where a validation loss is
+  /// taken. Runs under c10::InferenceMode.
+  std::function<void(const datasets::Batch& batch, const Prediction& prediction)> on_prediction;
 };
 
 /// Every case of the loader once, in its order; memory holds one batch and what the evaluator keeps. The loader must neither shuffle

@@ -69,10 +69,18 @@ OptionTable options_of(PredictorOptions& options) {
 
 Predictor::Predictor(std::vector<std::shared_ptr<models::Segmenter>> networks, const Task& task, PredictorOptions options,
                      at::Device device)
-    : networks_(std::move(networks)), task_(task), options_(std::move(options)), device_(device), views_(tta_views(options_.tta)) {
+    : networks_(std::move(networks)),
+      task_(task),
+      options_(std::move(options)),
+      device_(device),
+      views_(tta_views(options_.tta)),
+      has_label_(task.label().is_wanted()) {
   LARMOR_ASSERT(!networks_.empty());
   require_alike(networks_);
   require_merge_fits(options_);
+  for (const auto& network : networks_) {
+    if (has_label_) require_label_head(network->info(), task_.label());
+  }
   require_sides_kept(task_, options_.tta, views_);
   for (const auto& network : networks_) {
     move_to(*network, device_);
@@ -82,29 +90,52 @@ Predictor::Predictor(std::vector<std::shared_ptr<models::Segmenter>> networks, c
   }
 }
 
-at::Tensor Predictor::forward_in_pieces(models::Segmenter& network, const at::Tensor& stack) {
-  if (stack.size(0) <= options_.images_at_once) return network.forward(stack).to(at::kFloat);
-  std::vector<at::Tensor> pieces;
-  for (const at::Tensor& piece : stack.split(options_.images_at_once)) pieces.push_back(network.forward(piece).to(at::kFloat));
-  return at::cat(pieces);
+models::SegmenterOutput Predictor::forward(models::Segmenter& network, const at::Tensor& stack) const {
+  if (!has_label_) return {network.forward(stack).to(at::kFloat), {}};
+  const models::SegmenterOutput output = network.forward_with_labels(stack);
+  return {output.logits.to(at::kFloat), output.label_logits.to(at::kFloat)};
 }
 
-at::Tensor Predictor::merged_probabilities(models::Segmenter& network, const at::Tensor& image, at::Tensor& first_logits,
+models::SegmenterOutput Predictor::forward_in_pieces(models::Segmenter& network, const at::Tensor& stack) const {
+  if (stack.size(0) <= options_.images_at_once) return forward(network, stack);
+  std::vector<at::Tensor> pieces, label_pieces;
+  for (const at::Tensor& piece : stack.split(options_.images_at_once)) {
+    const models::SegmenterOutput output = forward(network, piece);
+    pieces.push_back(output.logits);
+    if (has_label_) label_pieces.push_back(output.label_logits);
+  }
+  return {at::cat(pieces), has_label_ ? at::cat(label_pieces) : at::Tensor()};
+}
+
+/// A label is the same in every view.
+void Predictor::add_label(const at::Tensor& label_logits, int64_t images, Prediction& prediction) const {
+  if (!has_label_) return;
+  prediction.label_logits = label_logits.narrow(0, 0, images);
+  const at::Tensor mean = at::stack(label_logits.softmax(1).chunk(static_cast<int64_t>(views_.size()))).mean(0);
+  at::Tensor& sum = prediction.label_probabilities;
+  sum = sum.defined() ? sum + mean : mean;
+}
+
+at::Tensor Predictor::merged_probabilities(models::Segmenter& network, const at::Tensor& image, Prediction& prediction,
                                            const OnMember& on_member) {
   if (views_.size() == 1) {
-    first_logits = forward_in_pieces(network, image);
-    at::Tensor probabilities = task_.activate(first_logits);
+    const models::SegmenterOutput output = forward_in_pieces(network, image);
+    prediction.logits = output.logits;
+    add_label(output.label_logits, image.size(0), prediction);
+    at::Tensor probabilities = task_.activate(output.logits);
     if (on_member) on_member(probabilities);
     return probabilities;
   }
   std::vector<at::Tensor> seen;
   for (const View& view : views_) seen.push_back(apply_view(image, view));
-  const at::Tensor logits = forward_in_pieces(network, at::cat(seen));
+  const models::SegmenterOutput output = forward_in_pieces(network, at::cat(seen));
+  const at::Tensor& logits = output.logits;
+  add_label(output.label_logits, image.size(0), prediction);
   const bool of_logits = options_.merge_of == "logits";
   std::vector<at::Tensor> outputs = (of_logits ? logits : task_.activate(logits)).chunk(static_cast<int64_t>(views_.size()));
   for (size_t i = 0; i < views_.size(); ++i) outputs[i] = undo_view(outputs[i], views_[i]);
   for (size_t i = 0; i < views_.size() && on_member; ++i) on_member(of_logits ? task_.activate(outputs[i]) : outputs[i]);
-  first_logits = logits.narrow(0, 0, image.size(0));
+  prediction.logits = logits.narrow(0, 0, image.size(0));
   const at::Tensor merged = merge_views(outputs, options_.merge);
   return of_logits ? task_.activate(merged) : merged;
 }
@@ -122,13 +153,16 @@ Prediction Predictor::predict_batch(const at::Tensor& image, const OnMember& on_
   const at::Tensor input = image.to(device_);
   Prediction prediction;
   for (const auto& network : networks_) {
-    const at::Tensor one = merged_probabilities(*network, input, prediction.logits, on_member);
+    const at::Tensor one = merged_probabilities(*network, input, prediction, on_member);
     prediction.probabilities = prediction.probabilities.defined() ? prediction.probabilities + one : one;
   }
   if (networks_.size() > 1) {
     prediction.probabilities = prediction.probabilities / static_cast<double>(networks_.size());
+    if (has_label_) prediction.label_probabilities = prediction.label_probabilities / static_cast<double>(networks_.size());
     prediction.logits.reset();
+    prediction.label_logits.reset();
   }
+  if (has_label_) prediction.label_probabilities = prediction.label_probabilities.to(at::kCPU).contiguous();
   prediction.probabilities = prediction.probabilities.to(at::kCPU).contiguous();
   return prediction;
 }

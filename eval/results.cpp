@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -12,6 +13,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "eval/case_label_scores.h"
 #include "eval/detection.h"
 #include "imaging/draw.h"
 
@@ -163,10 +165,11 @@ std::string group_text(const Results& results, size_t metric) {
 }
 
 /// All tables under one another, each row led by its way of augmentation.
-CsvTable stack(const Results& results, CsvTable Evaluation::*table) {
+CsvTable stack(const Results& results, const std::function<const CsvTable&(size_t)>& table) {
   CsvTable all;
-  for (const ScoredPredictor& scored : results.scored) {
-    const CsvTable& one = scored.evaluation.*table;
+  for (size_t i = 0; i < results.scored.size(); ++i) {
+    const ScoredPredictor& scored = results.scored[i];
+    const CsvTable& one = table(i);
     if (all.header.empty()) {
       all.header = {"tta"};
       all.header.insert(all.header.end(), one.header.begin(), one.header.end());
@@ -177,6 +180,10 @@ CsvTable stack(const Results& results, CsvTable Evaluation::*table) {
     }
   }
   return all;
+}
+
+CsvTable stack(const Results& results, CsvTable Evaluation::*table) {
+  return stack(results, [&](size_t i) -> const CsvTable& { return results.scored[i].evaluation.*table; });
 }
 
 /// Dice of each patient, averaged over classes.
@@ -246,14 +253,21 @@ std::string to_text(const Results& results) {
                       results.largest_component ? ", largest component" : "",
                       results.weights.size() > 1 ? fmt::format(", ensemble of {}", results.weights.size()) : "");
   text += surface_note(results) + lesion_note(results);
+  if (!results.label.empty()) {
+    text +=
+        fmt::format("type     {}: the mean of the probabilities of a patient's slices with predicted lesion, of all where there is none\n",
+                    printable(results.label));
+  }
   if (results.is_training_unknown)
     text += "note     the weights do not tell which patients they were trained on; these may be among them\n";
   for (const ScoredPredictor& scored : results.scored) {
     const std::string merge = scored.options.tta == "none" ? "" : fmt::format(", {} of {}", scored.options.merge, scored.options.merge_of);
     text += fmt::format("\ntta {}{}   {:.1f} s{}\n", scored.options.tta, merge, scored.seconds, results.is_phantom ? "   (phantom)" : "");
     text += fmt::format("  {:<38}{:>7}   {:<16}\n", "", "value", "95 % interval");
-    for (const Metric& metric : scored.evaluation.metrics) text += is_detection_metric(metric.name) ? "" : row_of(metric);
-    text += detection_text(scored.evaluation.metrics);
+    for (const Metric& metric : scored.evaluation.metrics) {
+      if (!is_detection_metric(metric.name) && !is_case_label_metric(metric.name)) text += row_of(metric);
+    }
+    text += detection_text(scored.evaluation.metrics) + case_label_text(scored.evaluation.metrics, scored.evaluation.types);
   }
   const bool has_groups = !results.scored.empty() && !results.scored[0].groups.empty();
   for (size_t metric = 0; has_groups && metric < results.scored[0].groups[0].metrics.size(); ++metric) text += group_text(results, metric);
@@ -270,6 +284,9 @@ Json to_json(const Results& results) {
                            {"merge_of", scored.options.merge_of},
                            {"seconds", scored.seconds},
                            {"metrics", metrics}});
+    if (!results.label.empty()) {
+      evaluations.back()["types"] = {{"classes", scored.evaluation.types.classes}, {"confusion", scored.evaluation.types.counts}};
+    }
     if (results.group_by.empty()) continue;
     Json groups = Json::array();
     for (const GroupScore& group : scored.groups) groups.push_back(to_json(group));
@@ -298,6 +315,7 @@ Json to_json(const Results& results) {
                {"evaluations", evaluations},
                {"overlays", overlays}};
   if (!results.group_by.empty()) json["group_by"] = results.group_by;
+  if (!results.label.empty()) json["label"] = results.label;
   if (results.lesions) {
     json["lesions"] = {{"overlap", results.lesions->overlap},
                        {"smallest_voxels", results.lesions->smallest_voxels},
@@ -311,6 +329,12 @@ CsvTable case_table(const Results& results) { return stack(results, &Evaluation:
 CsvTable slice_table(const Results& results) { return stack(results, &Evaluation::slices); }
 
 CsvTable lesion_table(const Results& results) { return stack(results, &Evaluation::lesions); }
+
+CsvTable type_table(const Results& results) {
+  std::vector<CsvTable> tables;
+  for (const ScoredPredictor& scored : results.scored) tables.push_back(confusion_table(scored.evaluation.types));
+  return stack(results, [&](size_t i) -> const CsvTable& { return tables[i]; });
+}
 
 CsvTable group_table(const Results& results) {
   CsvTable table{{"tta", "group", "metric", "unit", "patients", "missed", "one_empty", "value", "low", "high"}, {}};
@@ -364,8 +388,10 @@ void write_results(const fs::path& folder, const Results& results, const dataset
   write_file_atomically(folder / "cases.csv", to_csv(case_table(results)));
   write_file_atomically(folder / "slices.csv", to_csv(slice_table(results)));
   std::error_code ignored;
-  for (const char* file : {"groups.csv", "detections.csv"}) fs::remove(folder / file, ignored);  // of an evaluation before this one
+  for (const char* file : {"groups.csv", "detections.csv", "types.csv"})
+    fs::remove(folder / file, ignored);  // of an evaluation before this one
   if (results.lesions) write_file_atomically(folder / "detections.csv", to_csv(lesion_table(results)));
+  if (!results.label.empty()) write_file_atomically(folder / "types.csv", to_csv(type_table(results)));
   if (!results.group_by.empty()) write_file_atomically(folder / "groups.csv", to_csv(group_table(results)));
   if (!results.scored.empty()) write_overlays(folder / "overlays", results.scored[0].evaluation, source);
   write_file_atomically(folder / "evaluation.json", to_json(results).dump(2) + "\n");

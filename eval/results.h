@@ -9,10 +9,12 @@
 //                    numbers that do not exist (an interval of one patient) are null
 //                    grouped by a column: "group_by", and in each evaluation "groups": [{"group", "metrics": […]}]
 //                    lesions counted: "lesions": {"overlap", "smallest_voxels", "smallest_mm3"}
+//                    a label: "label", and in each evaluation "types": {"classes", "confusion": [[true × predicted]]}
 //   cases.csv        the patients of every evaluation, first column `tta`
 //   slices.csv       the same per slice
 //   groups.csv       where patients are grouped: tta, group, metric, unit, patients, missed, one_empty (of distances), value, low,
 //                    high
+//   types.csv        where a second head tells the patients' type: type_true, one column per predicted type, patients, sensitivity
 //   detections.csv   where lesions are counted (detection.h): the predicted ones and the true ones that were missed
 //   overlays/        one PNG each of the best, the median and the worst patient of the first evaluation: their slice with most lesion,
 //                    truth white, prediction orange, a legend below
@@ -49,6 +51,7 @@ struct Results {
   double threshold = 0.5;
   bool largest_component = false;
   std::string surface_elements;          ///< surfels | voxels; "": no distances were taken
+  std::string label;                     ///< column that the second head tells; "": none
   std::optional<LesionOptions> lesions;  ///< how they were counted; none: they were not
   std::string source;
   std::string fingerprint;
@@ -71,6 +74,7 @@ CsvTable case_table(const Results& results);
 CsvTable slice_table(const Results& results);
 CsvTable group_table(const Results& results);
 CsvTable lesion_table(const Results& results);
+CsvTable type_table(const Results& results);
 
 struct Overlay {
   std::string rank;  ///< best | median | worst

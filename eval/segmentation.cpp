@@ -13,6 +13,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "eval/case_label_scores.h"
 #include "eval/decode.h"
 #include "eval/detection.h"
 #include "eval/overlap.h"
@@ -303,6 +304,7 @@ class SegmentationEvaluator final : public Evaluator {
       detection_ =
           std::make_unique<Detection>(LesionOptions{options.lesion_overlap, options.smallest_lesion, options.smallest_lesion_mm3}, source);
     }
+    if (options.label.is_wanted()) labels_.emplace(options.label, source);
     for (const datasets::CaseInfo& info : source.cases()) cases_[volume_of(info.key)] += 1;
   }
 
@@ -322,6 +324,11 @@ class SegmentationEvaluator final : public Evaluator {
       }
     }
     batches_ += 1;
+  }
+
+  void add_labels(const Batch& batch, const at::Tensor& probabilities) override {
+    LARMOR_ASSERT(labels_.has_value());
+    labels_->add(batch.keys, probabilities);
   }
 
   Evaluation finish() override {
@@ -344,6 +351,7 @@ class SegmentationEvaluator final : public Evaluator {
     evaluation.patients = patient_table(scores, surfaces_ ? surface_header(options_.surface_tolerances, unit) : std::vector<std::string>());
     evaluation.slices = slice_table(slices_, foreground_);
     if (detection_) add_detection(evaluation);
+    if (labels_) add_types(evaluation);
     for (auto& [subject, shown] : shown_) evaluation.largest_lesions.push_back(std::move(shown.slice));
     return evaluation;
   }
@@ -374,6 +382,24 @@ class SegmentationEvaluator final : public Evaluator {
     Detection::Score score = detection_->finish(options_.bootstrap);
     std::move(score.metrics.begin(), score.metrics.end(), std::back_inserter(evaluation.metrics));
     evaluation.lesions = std::move(score.lesions);
+  }
+
+  void add_types(Evaluation& evaluation) const {
+    std::set<CaseKey> with_lesion;
+    for (const ScoredSlice& slice : slices_) {
+      const auto is_predicted = [](const Overlap& overlap) { return !overlap.prediction_is_empty(); };
+      if (std::any_of(slice.classes.begin(), slice.classes.end(), is_predicted)) with_lesion.insert(slice.key);
+    }
+    const std::map<std::string, CaseAnswer> answers = labels_->answers(with_lesion);
+    std::vector<Metric> metrics = case_label_metrics(answers, labels_->classes(), options_.bootstrap);
+    std::move(metrics.begin(), metrics.end(), std::back_inserter(evaluation.metrics));
+    evaluation.types = confusion_of(answers, labels_->classes());
+    append(evaluation.patients.header, {"type_true", "type_predicted", "type_probability"});
+    for (std::vector<std::string>& row : evaluation.patients.rows) {
+      const CaseAnswer& answer = answers.at(row[0]);
+      const auto name_of = [&](int64_t type) { return labels_->classes()[static_cast<size_t>(type)]; };
+      append(row, {name_of(answer.truth), name_of(answer.predicted), csv_number(answer.probability)});
+    }
   }
 
   bool has_rows_per_class(const Aggregate& aggregate) const {
@@ -447,6 +473,7 @@ class SegmentationEvaluator final : public Evaluator {
   std::vector<ScoredSlice> slices_;
   std::optional<VolumeSurfaces> surfaces_;
   std::unique_ptr<Detection> detection_;
+  std::optional<CaseLabelScorer> labels_;
   int64_t batches_ = 0;
 };
 
@@ -468,6 +495,8 @@ class SegmentationTask final : public Task {
     return std::make_unique<SegmentationEvaluator>(options_, classes_, source);
   }
 
+  CaseLabelOptions label() const override { return options_.label; }
+
   bool is_lateral() const override { return options_.lateral; }
 
   std::vector<std::string> metric_names() const override {
@@ -479,7 +508,8 @@ class SegmentationTask final : public Task {
       const bool has_classes = classes_ > 2 && (aggregate.name == kMainMetric || aggregate.is_of_surfaces);
       for (int64_t k = 1; has_classes && k < classes_; ++k) names.push_back(fmt::format("{}.{}", aggregate.name, k));
     }
-    if (options_.detection == "always") names.insert(names.end(), detection_metric_names().begin(), detection_metric_names().end());
+    if (options_.detection == "always") append(names, detection_metric_names());
+    if (options_.label.is_wanted()) append(names, case_label_metric_names());
     return names;
   }
 
@@ -519,6 +549,7 @@ OptionTable options_of(SegmentationOptions& options) {
   table.add("smallest_lesion", options.smallest_lesion, "voxels; smaller lesions do not count, neither true nor predicted ones",
             at_least(1));
   table.add("smallest_lesion_mm3", options.smallest_lesion_mm3, "the same in mm³, where the source knows its spacing; 0: off", at_least(0));
+  add_case_label(table, options.label);
   table.check("surface_tolerances", [&options]() -> std::string {
     std::set<double> distinct;
     for (const double tolerance : options.surface_tolerances) {

@@ -22,6 +22,9 @@
 // Detection (detection.h; option detection): presence per slice and per case, lesions found and false positives, of all foreground classes
 // together; a table of lesions.
 //
+// Label of the case (case_label.h, case_label_scores.h; option label): type_accuracy, type_balanced_accuracy, the patients' true and
+// predicted type.
+//
 // Several classes (0 is background): the most probable class; every aggregate is the mean over the foreground classes of the class's
 // aggregate, classes without a case left out; dice_patients.<class> follow, and the tables have one row per class.
 //
@@ -33,6 +36,7 @@
 #include <vector>
 
 #include "core/options.h"
+#include "eval/case_label.h"
 #include "eval/registry.h"
 
 namespace larmor::eval {
@@ -50,6 +54,7 @@ struct SegmentationOptions {
   double lesion_overlap = 0;                     ///< share of a true lesion's voxels that finds it; 0: any voxel
   int64_t smallest_lesion = 1;                   ///< in voxels; lesions below do not count
   double smallest_lesion_mm3 = 0;                ///< the same; needs a source with a spacing
+  CaseLabelOptions label;                        ///< what a second head learns
 };
 OptionTable options_of(SegmentationOptions& options);
 

@@ -12,6 +12,7 @@
 #include "core/registry.h"
 #include "datasets/sample.h"
 #include "datasets/source.h"
+#include "eval/case_label.h"
 #include "imaging/image.h"
 
 namespace larmor::eval {
@@ -35,12 +36,19 @@ struct MaskedSlice {
   imaging::Image prediction;
 };
 
+/// Patients by the true (first) and the predicted class of their label.
+struct Confusion {
+  std::vector<std::string> classes;
+  std::vector<std::vector<int64_t>> counts;
+};
+
 /// The result of scoring a set of cases.
 struct Evaluation {
   std::vector<Metric> metrics;
   CsvTable patients;  ///< one row per patient: the source of every mean
   CsvTable slices;    ///< one row per slice
   CsvTable lesions;   ///< one row per predicted lesion and per true one that was missed, where lesions are counted; else no header
+  Confusion types;    ///< where the task has a label; else no classes
   /// Per patient, in the order of `patients`, the slice with most lesion (most predicted pixels where there is no lesion).
   std::vector<MaskedSlice> largest_lesions;
   /// The metric, or an assertion.
@@ -55,6 +63,8 @@ class Evaluator {
   virtual ~Evaluator() = default;
   /// `probabilities`: N x C x H x W float, CPU, at the network's size; the batch carries source_labels.
   virtual void add(const datasets::Batch& batch, const at::Tensor& probabilities) = 0;
+  /// Where the task has a label: the answers of the second head, N x label classes float, CPU.
+  virtual void add_labels(const datasets::Batch& /*batch*/, const at::Tensor& /*probabilities*/) {}
   virtual Evaluation finish() = 0;  ///< once, after the last batch
 };
 
@@ -66,6 +76,8 @@ class Task {
   /// logits → probabilities (sigmoid for one class, else softmax).
   virtual at::Tensor activate(const at::Tensor& logits) const = 0;
   virtual std::unique_ptr<Evaluator> make_evaluator(const datasets::Source& source) const = 0;
+  /// What a second head learns of whole images beside the masks; not wanted: nothing.
+  virtual CaseLabelOptions label() const { return {}; }
   /// True when a class means left or right: then mirrored views are refused, for they would swap it.
   virtual bool is_lateral() const { return false; }
   /// Names that `train.monitor` may take, the first is the default ("dice_patients").

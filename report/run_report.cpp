@@ -50,6 +50,8 @@ constexpr MetricText kMetricTexts[] = {
     {"lesion_false_positives", "false positive lesions", "per case"},
     {"case_sensitivity", "sensitivity, cases", "cases with a lesion that have a predicted one"},
     {"case_specificity", "specificity, cases", "cases without a lesion that have no predicted one"},
+    {"type_accuracy", "accuracy of the type", "patients; mean over their slices with a predicted lesion"},
+    {"type_balanced_accuracy", "balanced accuracy of the type", "mean over the types that occur"},
 };
 
 std::string label_of(const std::string& metric) {

@@ -1,6 +1,7 @@
 #include "train/evaluate_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -98,6 +99,10 @@ Recipe adjusted(Recipe recipe, const EvaluateRequest& request) {
   }
   set_surfaces(recipe, request, given.surface_distances);
   set_detection(recipe, request, given.detection);
+  if (request.no_label) {
+    recipe.task_options.set("label", ConfigNode::make_scalar("", {"--no-label", 0}, true));
+    recipe.task_options.set("label_classes", ConfigNode::make_sequence({"--no-label", 0}));
+  }
   if (!request.merge.empty()) recipe.eval.merge = request.merge;
   if (!request.merge_of.empty()) recipe.eval.merge_of = request.merge_of;
   return recipe;
@@ -134,12 +139,25 @@ eval::Results describe(const std::vector<TrainedNetwork>& members, const Recipe&
   results.threshold = options.threshold;
   results.largest_component = options.largest_component;
   if (options.surface_distances == "always") results.surface_elements = options.surface_elements;
+  results.label = options.label.column;
   if (options.detection == "always") {
     results.lesions = eval::LesionOptions{options.lesion_overlap, options.smallest_lesion, options.smallest_lesion_mm3};
   }
   results.is_training_unknown = std::any_of(members.begin(), members.end(), [](const auto& member) { return !member.data.is_known(); });
   eval::describe_data(results, *dataset.source, cases);
   return results;
+}
+
+/// The answers of second heads are averaged class by class.
+void require_same_label(const std::vector<TrainedNetwork>& members) {
+  const eval::CaseLabelOptions first = segmentation_options(members[0].recipe).label;
+  for (const TrainedNetwork& member : members) {
+    const eval::CaseLabelOptions other = segmentation_options(member.recipe).label;
+    if (other.column == first.column && other.classes == first.classes) continue;
+    throw_usage_error(fmt::format("ensemble: {} tells other labels ({}: {}) than {} ({}: {}): task.label, task.label_classes",
+                                  member.file.string(), other.column, fmt::join(other.classes, ", "), members[0].file.string(),
+                                  first.column, fmt::join(first.classes, ", ")));
+  }
 }
 
 /// Weights alone do not tell where data are.
@@ -171,6 +189,7 @@ void require_side(const Dataset& dataset, const std::string& side, const std::st
 Evaluated evaluate_run(const EvaluateRequest& request) {
   const std::string side = full_name(request.split);
   const std::vector<TrainedNetwork> members = load_ensemble(request.weights, request.recipe);
+  if (!request.no_label) require_same_label(members);
   Recipe recipe = adjusted(members[0].recipe, request);
   require_data(recipe, request);
   Dataset dataset = open_dataset(recipe);

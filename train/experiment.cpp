@@ -9,6 +9,7 @@
 #include "datasets/preprocess.h"
 #include "datasets/registry.h"
 #include "eval/registry.h"
+#include "losses/cross_entropy.h"
 #include "losses/registry.h"
 #include "models/registry.h"
 #include "models/weights/weights.h"
@@ -89,11 +90,12 @@ void require_channels(const Recipe& recipe, const datasets::Source& source) {
   if (const ConfigNode* in_channels = recipe.model.options.find("in_channels")) require_channels(in_channels->scalar, source);
 }
 
-void require_trained_heads(const models::Segmenter& network) {
+void require_trained_heads(const models::Segmenter& network, const eval::CaseLabelOptions& label) {
+  if (label.is_wanted()) return eval::require_label_head(network.info(), label);
   if (network.info().label_classes == 0) return;
-  throw_usage_error(
-      fmt::format("model.aux_classes: {} is not allowed in training; the classification head is not trained yet, it must be 0",
-                  network.info().label_classes));
+  throw_usage_error(fmt::format(
+      "model.aux_classes: {} is not allowed without task.label, the metadata column that the classification head learns; set it, or 0 here",
+      network.info().label_classes));
 }
 
 std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes) {
@@ -102,10 +104,16 @@ std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes) {
 
 std::unique_ptr<losses::Loss> make_loss(const Recipe& recipe) { return losses::make_loss(recipe.loss, recipe.loss_options); }
 
+std::unique_ptr<losses::Loss> make_label_loss(const eval::CaseLabelOptions& label) {
+  return losses::make_cross_entropy({.label_smoothing = label.label_smoothing, .ignore_index = eval::CaseLabels::kNoLabel});
+}
+
 std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Segmenter& network) {
   std::vector<optim::GroupRule> rules;
   if (recipe.optim.no_decay_bias_norm) rules.push_back({{"bias", "norm"}, 1.0, 0.0});
-  return optim::registry().at(recipe.optim.name).make(recipe.optim.options, optim::make_groups(network.used_parameters(), rules));
+  NamedTensors parameters = network.used_parameters();
+  for (auto& parameter : network.label_parameters()) parameters.push_back(std::move(parameter));
+  return optim::registry().at(recipe.optim.name).make(recipe.optim.options, optim::make_groups(parameters, rules));
 }
 
 std::unique_ptr<optim::Schedule> make_schedule(const Recipe& recipe, int64_t steps_per_epoch, double base_lr) {

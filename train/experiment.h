@@ -34,12 +34,16 @@ std::string load_start_weights(models::Segmenter& network, const Recipe& recipe)
 void require_channels(const models::Segmenter& network, const datasets::Source& source);
 /// The same before the network is made, where its model has that option.
 void require_channels(const Recipe& recipe, const datasets::Source& source);
-/// Refuses to train a network with a head that no loss reaches yet (model.aux_classes): its weights would stay as they were drawn.
-void require_trained_heads(const models::Segmenter& network);
+/// Refuses to train a network with a classification head that no loss reaches: its weights would stay as they were drawn. Refuses a head
+/// that does not fit the label.
+void require_trained_heads(const models::Segmenter& network, const eval::CaseLabelOptions& label);
 
 std::unique_ptr<eval::Task> make_task(const Recipe& recipe, int64_t classes);
 std::unique_ptr<losses::Loss> make_loss(const Recipe& recipe);
-/// For the parameters that the network uses; what it only stores is not trained and has no state.
+/// Cross-entropy of a case's label, slices without one (CaseLabels::kNoLabel) left out; 0 where none has one.
+std::unique_ptr<losses::Loss> make_label_loss(const eval::CaseLabelOptions& label);
+/// For the parameters that the network uses, those of its classification head among them; what it only stores is not trained and has no
+/// state.
 std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe, const models::Segmenter& network);
 std::unique_ptr<optim::Schedule> make_schedule(const Recipe& recipe, int64_t steps_per_epoch, double base_lr);
 

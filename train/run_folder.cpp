@@ -27,7 +27,7 @@ bool RunFolder::is_used() const {
 
 void RunFolder::clear() const {
   for (const auto& file : {recipe(), log(), metrics(), last(), best(), evaluation()}) std::filesystem::remove(file);
-  for (const char* name : {"cases.csv", "slices.csv", "groups.csv", "detections.csv", "report.html", "report.md"})
+  for (const char* name : {"cases.csv", "slices.csv", "groups.csv", "detections.csv", "types.csv", "report.html", "report.md"})
     std::filesystem::remove(root_ / name);
   std::filesystem::remove_all(root_ / "overlays");
   for (const auto& entry : std::filesystem::directory_iterator(root_)) {

@@ -56,7 +56,9 @@ StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const m
   const datasets::Source& source = *dataset.source;
   const SideCount training = count_side(source, dataset.split.train, dataset.split.train_subjects);
   const SideCount validation = count_side(source, dataset.split.validation, dataset.split.validation_subjects);
-  const int64_t stored = network.parameter_count(), used = network.used_parameter_count();
+  const int64_t stored = network.parameter_count();
+  int64_t used = network.used_parameter_count();
+  for (const auto& [name, parameter] : network.label_parameters()) used += parameter.numel();  // a head that is trained
   const std::string encoder = scalar_option(recipe.model.options, "encoder");
   const std::string weights = start_weights.empty() ? "from scratch" : recipe.model.weights + recipe.model.encoder_weights;
 

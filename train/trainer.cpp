@@ -59,6 +59,7 @@ struct Validation {
 /// A batch on its way through the network.
 struct Pass {
   at::Tensor image, target;
+  at::Tensor labels;  ///< of whole images; undefined without a label
   uint64_t seed = 0;
   double weight = 1;  ///< of its loss in the step
 };
@@ -96,12 +97,16 @@ class Session {
         network_(make_network(recipe)),
         scaler_(precision_) {
     require_channels(*network_, *dataset_.source);
-    require_trained_heads(*network_);
+    task_ = make_task(recipe_, network_->info().classes);
+    require_trained_heads(*network_, task_->label());
     models::require_size(recipe.data.size, recipe.data.size, network_->info());
     start_weights_ = load_start_weights(*network_, recipe_);
     network_->to(settings_.device);
-    task_ = make_task(recipe_, network_->info().classes);
     loss_ = make_loss(recipe_);
+    if (task_->label().is_wanted()) {
+      labels_.emplace(task_->label(), *dataset_.source);
+      label_loss_ = make_label_loss(task_->label());
+    }
     optimizer_ = make_optimizer(recipe_, *network_);
     if (settings.kernels) optimizer_->use_kernels(settings.kernels);
     if (recipe.optim.ema > 0 && has_average()) {
@@ -295,11 +300,19 @@ class Session {
     Pass pass;
     pass.image = at::from_blob(batch.image, batch.shape, at::kFloat).to(settings_.device, /*non_blocking=*/true);
     pass.target = task_->encode_target(batch).to(settings_.device, /*non_blocking=*/true);
+    if (labels_) pass.labels = labels_->encode(batch).to(settings_.device, /*non_blocking=*/true);
     pass.seed = key.with(static_cast<uint64_t>(state_.batch)).value();
     pass.weight = weight;
     // The loader uses the memory of a batch again.
     if (optimizer_->needs_second_pass() && recipe_.train.accumulate > 1) pass.image = pass.image.clone();
     return pass;
+  }
+
+  /// Of the masks, and of the label where there is one.
+  at::Tensor loss_of(const models::SegmenterOutput& output, const at::Tensor& target, const at::Tensor& labels) const {
+    at::Tensor loss = (*loss_)(output.logits.to(at::kFloat), target);
+    if (!label_loss_) return loss;
+    return loss + task_->label().loss_weight * (*label_loss_)(output.label_logits.to(at::kFloat), labels);
   }
 
   /// The loss of the batch, before its weight.
@@ -308,7 +321,8 @@ class Session {
     at::Tensor loss;
     {
       const AutocastGuard autocast(precision_, settings_.device.type());
-      loss = (*loss_)(network_->forward(pass.image).to(at::kFloat), pass.target);
+      loss = loss_of(labels_ ? network_->forward_with_labels(pass.image) : models::SegmenterOutput{network_->forward(pass.image), {}},
+                     pass.target, pass.labels);
     }
     scaler_.scale(loss * pass.weight).backward();
     const double value = loss.item<double>();
@@ -421,9 +435,12 @@ class Session {
     int64_t loss_count = 0;
     eval::EvaluateOptions options;
     options.epoch = validations_++;  // in sequence, so that what the loader made ahead is used
-    options.on_logits = [&](const datasets::Batch& batch, const at::Tensor& logits) {
-      const at::Tensor target = task_->encode_target(batch).to(logits.device());
-      loss_sum += (*loss_)(logits, target).item<double>() * static_cast<double>(batch.count());
+    options.on_prediction = [&](const datasets::Batch& batch, const eval::Prediction& prediction) {
+      const at::Device device = prediction.logits.device();
+      const at::Tensor target = task_->encode_target(batch).to(device);
+      const at::Tensor labels = labels_ ? labels_->encode(batch).to(device) : at::Tensor();
+      const at::Tensor loss = loss_of({prediction.logits, prediction.label_logits}, target, labels);
+      loss_sum += loss.item<double>() * static_cast<double>(batch.count());
       loss_count += batch.count();
     };
     const eval::Evaluation evaluation = eval::evaluate(predictor, *validation_loader_, *task_, *dataset_.source, options);
@@ -580,7 +597,8 @@ class Session {
   std::unique_ptr<FileLock> lock_;
   std::shared_ptr<models::Segmenter> network_, validator_;
   std::unique_ptr<eval::Task> task_;
-  std::unique_ptr<losses::Loss> loss_;
+  std::unique_ptr<losses::Loss> loss_, label_loss_;
+  std::optional<eval::CaseLabels> labels_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<datasets::Loader> loader_, validation_loader_, statistics_loader_;
   std::unique_ptr<optim::Schedule> schedule_;

@@ -1,6 +1,7 @@
 // Volumes of several sequences by the command line alone: phantom, prepare, inspect, train.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
@@ -82,6 +83,38 @@ TEST_F(SiberianEnd, TrainsOnThreeAndNineChannelsAndOnFourClasses) {
   const ProcessResult wrong = train({"data.input=wide"}, "wrong");
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_EQ(wrong.err, "model.in_channels: 3 does not fit the data: source 'siberian' gives 9 channels\n");
+}
+
+TEST_F(SiberianEnd, TellsTheTumourTypeAndTheLesions) {
+  const ProcessResult trained =
+      run_larmor({"train", "configs/siberian/tumour_type.yaml", "data.root=prepared", "data.size=32", "data.batch=4", "data.split.folds=3",
+                  "data.sampling=uniform", "train.epochs=1", "train.overfit=4", "model.encoder_depth=3", "--run-dir", "types", "--quiet"},
+                 folder_);
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const ProcessResult scored = run_larmor({"eval", "types", "--tta", "none,hflip", "--json", "--quiet"}, folder_);
+  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const json found = json::parse(scored.out);
+  EXPECT_EQ(found["label"], "tumour_type");
+  const json& of_first = found["evaluations"][0];
+  EXPECT_EQ(of_first["types"]["classes"], (json{"astrocytoma", "glioblastoma", "meningioma", "neurinoma"}));
+  int patients = 0;
+  for (const json& row : of_first["types"]["confusion"]) {
+    for (const json& count : row) patients += count.get<int>();
+  }
+  EXPECT_EQ(patients, found["data"]["patients"].get<int>());
+  const auto has = [&](const std::string& name) {
+    return std::any_of(of_first["metrics"].begin(), of_first["metrics"].end(), [&](const json& metric) { return metric["name"] == name; });
+  };
+  for (const char* name : {"type_accuracy", "type_balanced_accuracy", "slice_auc", "lesion_sensitivity", "case_specificity"}) {
+    EXPECT_TRUE(has(name)) << name;
+  }
+  for (const char* file : {"types.csv", "detections.csv", "cases.csv"}) EXPECT_TRUE(fs::exists(folder_ / "types" / file)) << file;
+  const ProcessResult wrong = run_larmor({"train", "configs/siberian/tumour_type.yaml", "data.root=prepared", "model.aux_classes=3",
+                                          "data.split.folds=3", "--run-dir", "wrong", "--quiet"},
+                                         folder_);
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(wrong.err,
+            "model.aux_classes: 3 does not fit task.label_classes; the classification head of tumour_type must have 4 classes\n");
 }
 
 TEST_F(SiberianEnd, BadUseIsOneLine) {

@@ -61,8 +61,9 @@ TEST(Evaluate, SeesEveryCaseOnceInOrder) {
     std::vector<datasets::CaseKey> seen;
     std::vector<int64_t> progress;
     EvaluateOptions options;
-    options.on_logits = [&](const datasets::Batch& given, const at::Tensor& logits) {
-      EXPECT_EQ(logits.size(0), given.count());
+    options.on_prediction = [&](const datasets::Batch& given, const Prediction& prediction) {
+      EXPECT_EQ(prediction.logits.size(0), given.count());
+      EXPECT_FALSE(prediction.label_probabilities.defined());
       seen.insert(seen.end(), given.keys.begin(), given.keys.end());
     };
     options.on_progress = [&](int64_t done, int64_t total) {
@@ -95,7 +96,7 @@ TEST(Evaluate, RecordsNoGraph) {
   Predictor predictor({bright_network()}, *task, {}, at::kCPU);
   const auto loader = loader_of(source, 4, 1);
   EvaluateOptions options;
-  options.on_logits = [](const datasets::Batch&, const at::Tensor& logits) { EXPECT_FALSE(logits.requires_grad()); };
+  options.on_prediction = [](const datasets::Batch&, const Prediction& prediction) { EXPECT_FALSE(prediction.logits.requires_grad()); };
   evaluate(predictor, *loader, *task, source, options);
 }
 

@@ -10,33 +10,9 @@ namespace larmor::eval {
 namespace {
 
 using testing::message_of;
+using testing::TypedSource;
 
 using Types = std::map<std::string, std::string>;
-
-/// Patients with their tumour type; "-" is not known.
-class TypedSource final : public datasets::Source {
- public:
-  explicit TypedSource(const Types& types) {
-    for (const auto& [subject, type] : types) {
-      studies_.push_back({subject, {}, {}});
-      if (type != "-") studies_.back().metadata["tumour_type"] = type;
-    }
-  }
-  std::string name() const override { return "typed"; }
-  const std::vector<datasets::CaseInfo>& cases() const override { return cases_; }
-  const std::vector<datasets::Study>& studies() const override { return studies_; }
-  int64_t channels() const override { return 1; }
-  std::vector<std::string> channel_names() const override { return {"T1"}; }
-  datasets::RawSample load(int64_t) const override { return {}; }
-  const std::vector<datasets::Finding>& findings() const override { return findings_; }
-  bool is_phantom() const override { return true; }
-  std::string fingerprint() const override { return ""; }
-
- private:
-  std::vector<datasets::CaseInfo> cases_;
-  std::vector<datasets::Study> studies_;
-  std::vector<datasets::Finding> findings_;
-};
 
 Evaluation evaluation_of(const std::vector<std::vector<std::string>>& rows) {
   Evaluation evaluation;

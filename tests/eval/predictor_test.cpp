@@ -221,5 +221,66 @@ TEST(PredictorErrors, WholeMessages) {
             "input 4 x 6: quarter turns (tta3, d4) need a square image; pad it to 6 x 6 or use tta2");
 }
 
+/// Its second head tells the brightness of the picture's first quarter, which views turn elsewhere.
+class LabelledSegmenter final : public models::Segmenter {
+ public:
+  explicit LabelledSegmenter(double factor) : factor_(factor) {
+    info_ = {"labelled", 1, 1, 1};
+    info_.label_classes = 2;
+  }
+  const models::SegmenterInfo& info() const override { return info_; }
+
+ protected:
+  at::Tensor forward_checked(const at::Tensor& image) override { return image * factor_; }
+  models::SegmenterOutput forward_with_labels_checked(const at::Tensor& image) override {
+    const at::Tensor corner = image.narrow(2, 0, image.size(2) / 2).narrow(3, 0, image.size(3) / 2).mean({1, 2, 3}) * factor_;
+    return {forward_checked(image), at::stack({corner, -corner}, 1)};
+  }
+
+ private:
+  double factor_;
+  models::SegmenterInfo info_;
+};
+
+SegmentationOptions with_label() {
+  SegmentationOptions options;
+  options.label.column = "tumour_type";
+  options.label.classes = {"meningioma", "neurinoma"};
+  return options;
+}
+
+TEST(Predictor, LabelsAreTheMeanOverViewsAndNetworks) {
+  const auto task = make_segmentation(with_label(), 1);
+  const at::Tensor image = filled("image", {5, 1, 4, 4}, 3);
+  const auto one = std::make_shared<LabelledSegmenter>(2), two = std::make_shared<LabelledSegmenter>(-3);
+  const auto labels_of = [&](LabelledSegmenter& network, const at::Tensor& view) {
+    return network.forward_with_labels(view).label_logits.softmax(1);
+  };
+  const Prediction plain = Predictor({one}, *task, {}, at::kCPU).predict(image);
+  EXPECT_TRUE(at::allclose(plain.label_probabilities, labels_of(*one, image)));
+  EXPECT_TRUE(at::allclose(plain.label_logits.softmax(1), labels_of(*one, image)));
+  for (const int64_t pieces : {64, 3}) {
+    const Prediction turned = Predictor({one}, *task, {"hflip", "max", "probabilities", pieces}, at::kCPU).predict(image);
+    const at::Tensor expected = (labels_of(*one, image) + labels_of(*one, image.flip(3))) / 2;
+    EXPECT_TRUE(at::allclose(turned.label_probabilities, expected)) << pieces;
+    EXPECT_TRUE(at::allclose(turned.label_logits.softmax(1), labels_of(*one, image))) << pieces;
+  }
+  const Prediction both = Predictor({one, two}, *task, {}, at::kCPU).predict(image);
+  EXPECT_TRUE(at::allclose(both.label_probabilities, (labels_of(*one, image) + labels_of(*two, image)) / 2));
+  EXPECT_FALSE(both.label_logits.defined());
+}
+
+TEST(Predictor, ALabelIsOnlyAskedForWhereTheTaskHasOne) {
+  const auto task = make_segmentation({}, 1);
+  EXPECT_FALSE(Predictor({std::make_shared<LabelledSegmenter>(2)}, *task, {}, at::kCPU)
+                   .predict(at::zeros({1, 1, 4, 4}))
+                   .label_probabilities.defined());
+  SegmentationOptions three = with_label();
+  three.label.classes.emplace_back("glioblastoma");
+  const auto other = make_segmentation(three, 1);
+  EXPECT_EQ(message_of([&] { Predictor({std::make_shared<LabelledSegmenter>(2)}, *other, {}, at::kCPU); }),
+            "model.aux_classes: 2 does not fit task.label_classes; the classification head of tumour_type must have 3 classes");
+}
+
 }  // namespace
 }  // namespace larmor::eval

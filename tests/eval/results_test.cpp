@@ -161,6 +161,34 @@ TEST(Results, LesionsSayWhatTheyAre) {
   EXPECT_FALSE(fs::exists(folder / "detections.csv"));
 }
 
+TEST(Results, TypesHaveTheirTable) {
+  Results results = results_of({0.3, 0.9});
+  EXPECT_FALSE(to_json(results).contains("label"));
+  results.label = "tumour_type";
+  for (ScoredPredictor& scored : results.scored) {
+    scored.evaluation.metrics.push_back({"type_accuracy", 0.75, 4, 0, 0.3, 0.95});
+    scored.evaluation.types = {{"x", "y"}, {{2, 1}, {0, 1}}};
+  }
+  const std::string text = to_text(results);
+  EXPECT_THAT(text,
+              HasSubstr("type     tumour_type: the mean of the probabilities of a patient's slices with predicted lesion, of all where "
+                        "there is none\n"));
+  EXPECT_THAT(text, HasSubstr("  type: accuracy                         0.7500   [0.300, 0.950]       4 patients     1 wrong\n"));
+  const nlohmann::json json = to_json(results);
+  EXPECT_EQ(json["label"], "tumour_type");
+  EXPECT_EQ(json["evaluations"][1]["types"], nlohmann::json::parse(R"({"classes": ["x", "y"], "confusion": [[2, 1], [0, 1]]})"));
+  const fs::path folder = larmor::testing::make_temporary_folder("types");
+  write_results(folder, results, source_of(2));
+  EXPECT_EQ(read_file(folder / "types.csv"),
+            "tta,type_true,x,y,patients,sensitivity\n"
+            "none,x,2,1,3,0.6666666666666666\n"
+            "none,y,0,1,1,1\n"
+            "d4,x,2,1,3,0.6666666666666666\n"
+            "d4,y,0,1,1,1\n");
+  write_results(folder, results_of({0.3, 0.9}), source_of(2));
+  EXPECT_FALSE(fs::exists(folder / "types.csv"));
+}
+
 TEST(Results, GroupsStandBesideTheAugmentations) {
   Results results = results_of({0.3, 0.9});
   EXPECT_FALSE(to_json(results).contains("group_by"));

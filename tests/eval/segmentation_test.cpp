@@ -155,6 +155,41 @@ TEST(Segmentation, LesionsOnlyWhereAsked) {
   }
 }
 
+/// Two patients with their types; the second head answers by slice.
+TEST(Segmentation, TypesOfPatients) {
+  const std::vector<Case> cases = five_slices();
+  SegmentationOptions options;
+  options.label.column = "tumour_type";
+  options.label.classes = {"meningioma", "neurinoma"};
+  const auto task = make_segmentation(options, 1);
+  const testing::TypedSource source({{"a", "neurinoma"}, {"b", "neurinoma"}});
+  const auto evaluator = task->make_evaluator(source);
+  const std::vector<double> of_neurinoma = {0.75, 0.5, 0.25, 0.875, 0.375};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    Batch batch;
+    batch.keys = {cases[i].key};
+    batch.source_labels = {cases[i].truth};
+    const at::Tensor probabilities = probabilities_of(cases[i].prediction).unsqueeze(0);
+    batch.shape = probabilities.sizes().vec();
+    evaluator->add(batch, probabilities);
+    evaluator->add_labels(batch, at::tensor({1 - of_neurinoma[i], of_neurinoma[i]}).view({1, 2}));
+  }
+  const Evaluation evaluation = evaluator->finish();
+  std::vector<std::string> names;
+  for (const Metric& metric : evaluation.metrics) names.push_back(metric.name);
+  EXPECT_EQ(names, task->metric_names());
+  EXPECT_EQ(names.back(), "type_balanced_accuracy");
+  EXPECT_DOUBLE_EQ(evaluation.value("type_accuracy"), 0.5);
+  EXPECT_EQ(evaluation.types.counts, (std::vector<std::vector<int64_t>>{{0, 0}, {1, 1}}));
+  const CsvTable& table = evaluation.patients;
+  EXPECT_EQ(table.rows[0][table.column("type_true")], "neurinoma");
+  EXPECT_EQ(table.rows[0][table.column("type_predicted")], "neurinoma");
+  EXPECT_EQ(table.rows[0][table.column("type_probability")], "0.625");
+  // Of b only the slices with a prediction, the first and the third.
+  EXPECT_EQ(table.rows[1][table.column("type_predicted")], "meningioma");
+  EXPECT_EQ(table.rows[1][table.column("type_probability")], "0.6875");
+}
+
 TEST(SegmentationErrors, TolerancesAreDistinct) {
   SegmentationOptions options;
   Problems problems;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -125,6 +126,31 @@ class MemorySource final : public datasets::Source {
 
  private:
   std::vector<datasets::RawSample> samples_;
+  std::vector<datasets::CaseInfo> cases_;
+  std::vector<datasets::Study> studies_;
+  std::vector<datasets::Finding> findings_;
+};
+
+/// Patients with their tumour type; "-" is not known.
+class TypedSource final : public datasets::Source {
+ public:
+  explicit TypedSource(const std::map<std::string, std::string>& types) {
+    for (const auto& [subject, type] : types) {
+      studies_.push_back({subject, {}, {}});
+      if (type != "-") studies_.back().metadata["tumour_type"] = type;
+    }
+  }
+  std::string name() const override { return "typed"; }
+  const std::vector<datasets::CaseInfo>& cases() const override { return cases_; }
+  const std::vector<datasets::Study>& studies() const override { return studies_; }
+  int64_t channels() const override { return 1; }
+  std::vector<std::string> channel_names() const override { return {"T1"}; }
+  datasets::RawSample load(int64_t) const override { return {}; }
+  const std::vector<datasets::Finding>& findings() const override { return findings_; }
+  bool is_phantom() const override { return true; }
+  std::string fingerprint() const override { return ""; }
+
+ private:
   std::vector<datasets::CaseInfo> cases_;
   std::vector<datasets::Study> studies_;
   std::vector<datasets::Finding> findings_;

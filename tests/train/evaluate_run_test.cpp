@@ -170,6 +170,38 @@ TEST_F(EvaluateRunSlow, LesionsUnlessSwitchedOff) {
   EXPECT_FALSE(without.scored[0].evaluation.has("lesion_sensitivity"));
 }
 
+TEST_F(EvaluateRunSlow, TypesWhereTheTaskHasALabel) {
+  const std::string recipe = replaced(recipe_, "encoder_depth: 3}", "encoder_depth: 3, aux_classes: 2}");
+  const auto with_classes = [&](const std::string& classes) {
+    return recipe + "task: {name: segmentation, label: age_at_initial_pathologic, label_classes: [" + classes + "]}\n";
+  };
+  larmor::testing::write_tiny_run(folder_ / "types", with_classes("49, 50"), 1);
+  EvaluateRequest request = request_for({"types"});
+  request.tta = {"none", "hflip"};
+  const eval::Results results = evaluate_run(request).results;
+  EXPECT_EQ(results.label, "age_at_initial_pathologic");
+  for (const eval::ScoredPredictor& scored : results.scored) {
+    EXPECT_EQ(scored.evaluation.metric("type_accuracy").count, 2);
+    EXPECT_EQ(scored.evaluation.types.counts[1][0] + scored.evaluation.types.counts[1][1], 2);
+  }
+  larmor::testing::write_tiny_run(folder_ / "turned", with_classes("50, 49"), 2);
+  request = request_for({"types", "turned"});
+  request.split = "test";
+  EXPECT_EQ(message_of(request), "ensemble: " + (folder_ / "turned/checkpoints/best.safetensors").string() +
+                                     " tells other labels (age_at_initial_pathologic: 50, 49) than " +
+                                     (folder_ / "types/checkpoints/best.safetensors").string() +
+                                     " (age_at_initial_pathologic: 49, 50): task.label, task.label_classes");
+  larmor::testing::write_tiny_run(folder_ / "unknown", with_classes("48, 49"), 2);
+  request = request_for({"unknown"});
+  EXPECT_EQ(message_of(request), "subject " + tiny_patient(0) +
+                                     ": its age_at_initial_pathologic '50' is none of task.label_classes (48, 49); add it there and to "
+                                     "model.aux_classes, or leave the subject out (data.exclude)");
+  request.no_label = true;
+  const eval::Results without = evaluate_run(request).results;
+  EXPECT_EQ(without.label, "");
+  EXPECT_FALSE(without.scored[0].evaluation.has("type_accuracy"));
+}
+
 TEST_F(EvaluateRunSlow, GroupsOfPatientsAreRefusedBeforeTheWork) {
   EvaluateRequest request = request_for({"a"});
   request.group_by = "grade";

@@ -111,6 +111,23 @@ TEST_F(RecipeTest, TextsDecideNothing) {
   EXPECT_NE(deciding({}), deciding({"optim.lr=0.5"}));
 }
 
+/// Checkpoints store resolved recipes; keys that came after them are read with their defaults.
+TEST_F(RecipeTest, KeysThatAStoredRecipeDoesNotKnowChangeNothing) {
+  const Recipe recipe = read_recipe(write("a.yaml", "{}\n"), {});
+  ConfigNode stored = to_config(recipe);
+  for (auto& [section, node] : stored.entries) {
+    if (section == "task") std::erase_if(node.entries, [](const auto& entry) { return entry.first.starts_with("label"); });
+  }
+  EXPECT_FALSE(differences(to_config(recipe), stored).empty());
+  EXPECT_TRUE(differences(deciding_config(recipe), deciding_config(recipe_from(stored, "a"))).empty());
+}
+
+TEST_F(RecipeTest, TheTypeIsMonitoredWhereItIsLearnt) {
+  const fs::path file = write("a.yaml", "train: {monitor: type_accuracy}\n");
+  EXPECT_THAT(message_of(file), ::testing::HasSubstr("train.monitor: unknown metric 'type_accuracy'"));
+  EXPECT_EQ(message_of(file, {"task={name: segmentation, label: grade, label_classes: [II, III]}"}), "no error");
+}
+
 TEST_F(RecipeTest, DifferencesNameKeysAndValues) {
   const fs::path file = write("a.yaml", "{}\n");
   const auto before = portable_config(read_recipe(file, {"data.batch=4"})), after = portable_config(read_recipe(file, {"data.batch=6"}));

@@ -418,8 +418,71 @@ TEST_F(TrainerSlow, ScheduleFreeKeepsItsAverage) {
 /// The rate of the second epoch is beyond float32: its first step makes the weights infinite.
 TEST_F(TrainerSlow, AHeadThatNoLossReachesIsNotTrained) {
   EXPECT_EQ(testing::usage_error([&] { run("head", {"model.aux_classes=4"}); }),
-            "model.aux_classes: 4 is not allowed in training; the classification head is not trained yet, it must be 0");
+            "model.aux_classes: 4 is not allowed without task.label, the metadata column that the classification head learns; set it, or 0 "
+            "here");
   EXPECT_FALSE(fs::exists(folder_ / "head"));
+}
+
+/// The same slices with a table that tells a type for every patient.
+std::string typed_data(const fs::path& folder, const std::string& of_last_patient) {
+  const fs::path root = folder / ("typed" + of_last_patient);
+  if (!fs::exists(root)) fs::copy(folder / "data", root, fs::copy_options::recursive);
+  std::string table = "Patient,kind\n";
+  for (int64_t i = 0; i < 4; ++i) table += testing::tiny_patient(i).substr(0, 12) + (i % 2 == 0 ? ",round\n" : ",flat\n");
+  write_file_atomically(root / "data.csv", table + testing::tiny_patient(4).substr(0, 12) + "," + of_last_patient + "\n");
+  return "data.root=" + root.string();
+}
+
+const std::vector<std::string> kHead = {"model.aux_classes=2", "task={name: segmentation, label: kind, label_classes: [flat, round]}"};
+
+std::vector<std::string> with_head(std::vector<std::string> more) {
+  more.insert(more.begin(), kHead.begin(), kHead.end());
+  return more;
+}
+
+/// With next to nothing asked of the masks, what the loss loses is learnt by the head.
+TEST_F(TrainerSlow, TheHeadLearnsTheLabel) {
+  const std::vector<std::string> overrides =
+      with_head({typed_data(folder_, "flat"), "train.overfit=4", "data.batch=4", "train.epochs=12", "train.validate_every=12",
+                 "train.checkpoint_every=12", "loss=0.001*bce", "optim.lr=0.003", "task.label_loss={weight: 1}"});
+  run("label", overrides);
+  const CsvTable metrics = read_csv(folder_ / "label/metrics.csv");
+  const size_t loss = metrics.column("loss");
+  EXPECT_GT(std::stod(metrics.rows.front()[loss]), 0.4);
+  EXPECT_LT(std::stod(metrics.rows.back()[loss]), 0.2);
+  EXPECT_FALSE(metrics.rows.back()[metrics.column("type_accuracy")].empty());
+  const auto before = make_network(recipe(overrides))->label_parameters();
+  const Checkpoint checkpoint = load_checkpoint(folder_ / "label/checkpoints/last.safetensors");
+  for (const auto& [name, started] : before) {
+    const auto found =
+        std::find_if(checkpoint.model.begin(), checkpoint.model.end(), [&](const auto& entry) { return entry.first == name; });
+    ASSERT_NE(found, checkpoint.model.end()) << name;
+    EXPECT_FALSE(at::equal(found->second, started)) << name;
+  }
+}
+
+TEST_F(TrainerSlow, ResumeIsExactWithALabel) {
+  expect_resume_is_exact("label", with_head({typed_data(folder_, "flat"), "optim.ema=0.9", "train.accumulate=2", "data.batch=2"}), 3);
+}
+
+TEST_F(TrainerSlow, LabelsThatCannotBeLearnt) {
+  EXPECT_EQ(testing::usage_error([&] {
+              run("no-head", with_head({typed_data(folder_, "flat"), "model.aux_classes=0"}));
+            }),
+            "model.aux_classes: 0 does not fit task.label_classes; the classification head of kind must have 2 classes");
+  EXPECT_EQ(testing::usage_error([&] {
+              run("no-column", with_head({typed_data(folder_, "flat"), "task.label=king"}));
+            }),
+            "task.label: unknown column 'king'; nearest: 'kind'");
+  EXPECT_EQ(testing::data_error([&] { run("no-value", with_head({typed_data(folder_, "")})); }),
+            "subject " + testing::tiny_patient(4) +
+                ": has no kind, which task.label learns; fill it in, or leave the subject out (data.exclude)");
+  EXPECT_EQ(
+      testing::data_error([&] { run("other-value", with_head({typed_data(folder_, "oval")})); }),
+      "subject " + testing::tiny_patient(4) +
+          ": its kind 'oval' is none of task.label_classes (flat, round); add it there and to model.aux_classes, or leave the subject "
+          "out (data.exclude)");
+  EXPECT_FALSE(fs::exists(folder_ / "no-head"));
 }
 
 TEST_F(TrainerSlow, WeightsThatAreNotFiniteReplaceNoCheckpoint) {
