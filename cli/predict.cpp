@@ -10,6 +10,8 @@
 
 #include "cli/commands.h"
 #include "cli/predict_cases.h"
+#include "cli/predict_output.h"
+#include "cli/predict_subjects.h"
 #include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -46,6 +48,7 @@ struct Setup {
   std::unique_ptr<eval::Task> task;
   eval::SegmentationOptions segmentation;
   std::vector<int64_t> channels;  ///< of a slice file, in the order of training; empty: all
+  std::string preparation;        ///< of the training volumes, where the weights tell it
 };
 
 eval::SegmentationOptions read_segmentation(const train::Recipe& recipe) {
@@ -96,11 +99,22 @@ void apply(const PredictOptions& options, Setup& setup) {
   if (!std::isnan(options.threshold)) setup.segmentation.threshold = options.threshold;
 }
 
+/// How the training volumes of all members were prepared; "" where the first does not tell.
+std::string common_preparation(const std::vector<std::string>& weights, const std::vector<train::TrainedNetwork>& members) {
+  for (size_t i = 1; i < members.size(); ++i) {
+    if (members[i].data.preparation == members[0].data.preparation) continue;
+    throw_usage_error(
+        fmt::format("ensemble: {} was trained on volumes that were prepared otherwise than those of {}", weights[i], weights[0]));
+  }
+  return members[0].data.preparation;
+}
+
 Setup make_setup(const PredictOptions& options) {
   const std::vector<train::TrainedNetwork> members = train::load_ensemble(options.weights, options.recipe);
   Setup setup;
   for (const train::TrainedNetwork& member : members) setup.networks.push_back(member.network);
   setup.recipe = members[0].recipe;
+  setup.preparation = common_preparation(options.weights, members);
   setup.segmentation = read_segmentation(setup.recipe);
   setup.channels = slice_channels(setup.recipe);
   require_size_fits(options.size, setup.networks[0]->info());
@@ -110,20 +124,23 @@ Setup make_setup(const PredictOptions& options) {
   return setup;
 }
 
+/// Networks of several sequences take subjects, not images.
+bool takes_subjects(const train::Recipe& recipe) { return recipe.data.source == "siberian" && recipe.data.preprocess.kind == "none"; }
+
 /// Slices prepared by their volume, or composed of several, come from the data source alone.
 void require_slices_as_they_are(const train::Recipe& recipe) {
-  const ConfigNode* input = recipe.data.options.find("input");
-  if (recipe.data.source == "siberian" || (input != nullptr && input->scalar != "mix_rgb" && input->scalar != "single")) {
+  if (recipe.data.preprocess.kind != "none") {
     throw_usage_error(
-        fmt::format("predict: the network was trained on slices that its source ({}{}) puts together, which predict does not do; "
+        fmt::format("predict: the network was trained on volumes prepared by data.preprocess ({}), which predict does not do; "
                     "larmor eval scores it",
-                    recipe.data.source, input == nullptr ? "" : ", data.input " + input->scalar));
+                    recipe.data.preprocess.kind));
   }
-  if (recipe.data.preprocess.kind == "none") return;
-  throw_usage_error(
-      fmt::format("predict: the network was trained on volumes prepared by data.preprocess ({}), which predict does not do; "
-                  "larmor eval scores it",
-                  recipe.data.preprocess.kind));
+  const ConfigNode* input = recipe.data.options.find("input");
+  if (input == nullptr || input->scalar == "mix_rgb" || input->scalar == "single") return;
+  throw_usage_error(fmt::format(
+      "predict: the network was trained on slices that its source ({}, data.input {}) puts together, which predict does not do; "
+      "larmor eval scores it",
+      recipe.data.source, input->scalar));
 }
 
 /// True where the source's own choice of channels applies to a case.
@@ -139,36 +156,6 @@ CaseSize checked_size(const PredictCase& one, const Setup& setup) {
   const auto given = is_chosen_from(one, size, setup.channels) ? static_cast<int64_t>(setup.channels.size()) : size.channels;
   if (given != wanted) throw_data_error(fmt::format("{}: channels: {}, but the network takes {}", one.files[0].string(), given, wanted));
   return size;
-}
-
-bool is_below(const fs::path& folder, const fs::path& root) {
-  return std::mismatch(root.begin(), root.end(), folder.begin(), folder.end()).first == root.end();
-}
-
-/// Source data is never written to.
-void require_apart(const std::vector<PredictCase>& cases, const PredictOptions& options) {
-  const fs::path target = fs::weakly_canonical(fs::absolute(options.output) / "x").parent_path();
-  bool is_source = fs::is_directory(options.input) && is_below(target, fs::canonical(options.input));
-  for (const PredictCase& one : cases) {
-    for (const fs::path& file : one.files) is_source = is_source || fs::canonical(file).parent_path() == target;
-  }
-  if (!is_source) return;
-  throw_usage_error(fmt::format("--output: {} is in the input's folder; choose another, source data is never written to", options.output));
-}
-
-/// What is there may be somebody's corrected mask.
-void require_free(const std::vector<PredictCase>& cases, const PredictOptions& options) {
-  if (options.overwrite) return;
-  std::vector<fs::path> taken;
-  for (const PredictCase& one : cases) {
-    for (const fs::path& name : result_files(one)) {
-      if (fs::is_regular_file(fs::path(options.output) / name)) taken.push_back(fs::path(options.output) / name);
-    }
-  }
-  if (options.uncertainty && fs::exists(fs::path(options.output) / kReviewFile)) taken.push_back(fs::path(options.output) / kReviewFile);
-  if (taken.empty()) return;
-  throw_usage_error(fmt::format("--output: {} is there already{}; --overwrite replaces it", taken[0].string(),
-                                taken.size() == 1 ? "" : fmt::format(", and {} more", taken.size() - 1)));
 }
 
 CaseResults decode(std::vector<at::Tensor> probabilities, const SliceStack& stack, const eval::SegmentationOptions& options) {
@@ -198,25 +185,108 @@ eval::ReviewRow review_case(const std::string& name, eval::VolumeMembers& member
 
 void write_review(const fs::path& output, const std::vector<PredictedCase>& cases) {
   std::vector<eval::ReviewRow> rows;
-  for (const PredictedCase& one : cases) rows.push_back(one.review.value());
+  for (const PredictedCase& one : cases) {
+    if (one.review) rows.push_back(*one.review);
+  }
+  if (rows.empty()) return;  // the folder need not be there
   eval::sort_for_review(rows);
   write_file_atomically(output / kReviewFile, to_csv(eval::review_table(rows)));
 }
 
-PredictedCase predict_case(eval::Predictor& predictor, const PredictCase& one, const Setup& setup, const PredictOptions& options,
-                           const std::function<void(int64_t)>& on_progress) {
-  const auto start = Clock::now();
-  SliceStack stack = load_case(one);
-  if (is_chosen_from(one, size_of(one), setup.channels)) select_channels(stack, setup.channels);
+/// Told how many slices of a case are done; may throw to stop.
+using OnSlices = std::function<void(int64_t)>;
+
+PredictedCase predict_stack(eval::Predictor& predictor, const std::string& name, const SliceStack& stack, const Setup& setup,
+                            const PredictOptions& options, const OnSlices& on_slices, CaseResults& results) {
   eval::SliceOptions slices{setup.recipe.data.size, options.batch, setup.recipe.data.normalise, {}};
   eval::VolumeMembers members(setup.segmentation.threshold, setup.segmentation.largest_component);
   if (options.uncertainty) slices.on_member = [&](size_t slice, const at::Tensor& p) { members.add(slice, p); };
-  CaseResults results = decode(eval::predict_slices(predictor, stack.slices, slices, on_progress), stack, setup.segmentation);
-  PredictedCase predicted{one.name, static_cast<int64_t>(stack.slices.size()), count_positive(results.masks), 0, {}, {}};
-  if (options.uncertainty) predicted.review = review_case(one.name, members, stack, results);
-  predicted.files = write_case(options.output, one, stack, results);
-  predicted.seconds = seconds_since(start);
+  results = decode(eval::predict_slices(predictor, stack.slices, slices, on_slices), stack, setup.segmentation);
+  PredictedCase predicted;
+  predicted.name = name;
+  predicted.slices = static_cast<int64_t>(stack.slices.size());
+  predicted.slices_positive = count_positive(results.masks);
+  if (options.uncertainty) predicted.review = review_case(name, members, stack, results);
   return predicted;
+}
+
+PredictedCase predict_case(eval::Predictor& predictor, const PredictCase& one, const Setup& setup, const PredictOptions& options,
+                           const OnSlices& on_slices) {
+  SliceStack stack = load_case(one);
+  if (is_chosen_from(one, size_of(one), setup.channels)) select_channels(stack, setup.channels);
+  CaseResults results;
+  PredictedCase predicted = predict_stack(predictor, one.name, stack, setup, options, on_slices, results);
+  predicted.files = write_case(options.output, one, stack, results);
+  return predicted;
+}
+
+/// Something to predict, checked already.
+struct Job {
+  std::string name;
+  int64_t slices = 0;  ///< how many are expected
+  std::vector<fs::path> sources, results;
+  std::function<PredictedCase(const OnSlices& on_slices)> run;
+};
+
+std::vector<Job> image_jobs(const PredictOptions& options, const Setup& setup, eval::Predictor& predictor) {
+  require_slices_as_they_are(setup.recipe);
+  if (!options.exclude.empty()) throw_usage_error("--exclude: leaves subjects out of a folder of subjects; this network takes images");
+  std::vector<Job> jobs;
+  for (const PredictCase& one : find_cases(options.input)) {
+    jobs.push_back(
+        {one.name, checked_size(one, setup).slices, one.files, result_files(one),
+         [=, &options, &setup, &predictor](const OnSlices& on_slices) { return predict_case(predictor, one, setup, options, on_slices); }});
+  }
+  return jobs;
+}
+
+/// What study.json says of the networks.
+nlohmann::json how_of(const PredictOptions& options, const Setup& setup) {
+  return {{"recipe", setup.recipe.name},
+          {"weights", options.weights},
+          {"size", setup.recipe.data.size},
+          {"tta", setup.recipe.eval.tta},
+          {"merge", setup.recipe.eval.merge},
+          {"merge_of", setup.recipe.eval.merge_of},
+          {"threshold", setup.segmentation.threshold},
+          {"largest_component", setup.segmentation.largest_component}};
+}
+
+std::vector<Job> subject_jobs(const PredictOptions& options, const Setup& setup, eval::Predictor& predictor, bool is_quiet) {
+  const auto plan = std::make_shared<const SubjectPlan>(plan_subjects(options, setup.recipe, setup.preparation, predictor.info()));
+  if (!is_quiet) {
+    for (const datasets::Finding& finding : plan->set.findings) std::cerr << fmt::format("{}: {}\n", finding.file, finding.message);
+    if (!plan->is_recorded) {
+      std::cerr << fmt::format(
+          "{}: does not tell how its training volumes were prepared; prepared here as larmor prepare siberian --size {}\n",
+          options.weights[0], plan->preparation.size);
+    }
+  }
+  std::vector<Job> jobs;
+  for (const datasets::RawSubject& subject : plan->set.subjects) {
+    Job job{subject.name(), slices_of(subject), {}, result_files(subject), {}};
+    for (const auto& [sequence, volume] : subject.sequences)
+      job.sources.insert(job.sources.end(), volume.paths.begin(), volume.paths.end());
+    job.run = [=, &subject, &options, &setup, &predictor](const OnSlices& on_slices) {
+      return predict_subject(*plan, subject, options.output, how_of(options, setup),
+                             [&](const std::string& name, const SliceStack& stack, CaseResults& results) {
+                               return predict_stack(predictor, name, stack, setup, options, on_slices, results);
+                             });
+    };
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+void require_allowed(const std::vector<Job>& jobs, const PredictOptions& options) {
+  std::vector<fs::path> sources, results;
+  for (const Job& job : jobs) {
+    sources.insert(sources.end(), job.sources.begin(), job.sources.end());
+    results.insert(results.end(), job.results.begin(), job.results.end());
+  }
+  require_apart(options.output, results, options.input, sources);
+  if (options.uncertainty) results.emplace_back(kReviewFile);
+  if (!options.overwrite) require_free(options.output, results);
 }
 
 /// The row of review.csv; cells without a number are null.
@@ -242,16 +312,17 @@ nlohmann::json to_json(const std::vector<PredictedCase>& cases) {
     list.push_back(
         {{"case", one.name}, {"slices", one.slices}, {"slices_positive", one.slices_positive}, {"seconds", one.seconds}, {"files", files}});
     if (one.review) list.back()["review"] = to_json(*one.review);
+    if (!one.failure.empty()) list.back()["excluded"] = one.failure;
   }
   return {{"cases", list}};
 }
 
 /// What review.csv says first, and what it cannot say.
 void print_review(const std::vector<PredictedCase>& cases, const std::string& output) {
-  if (cases.empty() || !cases[0].review) return;
-  const auto first = std::max_element(cases.begin(), cases.end(), [](const PredictedCase& a, const PredictedCase& b) {
-    return a.review->uncertainty < b.review->uncertainty;
-  });
+  const auto uncertainty_of = [](const PredictedCase& one) { return one.review ? one.review->uncertainty : -1; };
+  const auto first = std::max_element(
+      cases.begin(), cases.end(), [&](const PredictedCase& a, const PredictedCase& b) { return uncertainty_of(a) < uncertainty_of(b); });
+  if (first == cases.end() || !first->review) return;
   const int64_t members = first->review->members;
   std::cout << fmt::format("review  {}: {}, most uncertain {} ({:.3f}), slice {}\n", (fs::path(output) / kReviewFile).string(),
                            counted(members, "member"), printable(first->name), first->review->uncertainty,
@@ -262,16 +333,28 @@ void print_review(const std::vector<PredictedCase>& cases, const std::string& ou
 }
 
 void print_summary(const std::vector<PredictedCase>& cases, const std::string& output) {
-  int64_t slices = 0, positive = 0;
+  int64_t slices = 0, positive = 0, excluded = 0;
   double seconds = 0;
   for (const PredictedCase& one : cases) {
+    excluded += !one.failure.empty();
     slices += one.slices;
     positive += one.slices_positive;
     seconds += one.seconds;
   }
-  std::cout << fmt::format("{}, {} ({} with prediction) in {}   {}\n", counted(static_cast<int64_t>(cases.size()), "case"),
-                           counted(slices, "slice"), positive, format_clock(seconds), output);
+  std::cout << fmt::format("{}, {} ({} with prediction) in {}   {}{}\n", counted(static_cast<int64_t>(cases.size()) - excluded, "case"),
+                           counted(slices, "slice"), positive, format_clock(seconds), output,
+                           excluded > 0 ? fmt::format("   {} EXCLUDED", excluded) : "");
   print_review(cases, output);
+}
+
+std::string outcome_of(const PredictedCase& one) {
+  if (!one.failure.empty()) return "EXCLUDED: " + one.failure;
+  return fmt::format("{}, {} with prediction  {:.1f} s", counted(one.slices, "slice"), one.slices_positive, one.seconds);
+}
+
+void require_any(const std::vector<PredictedCase>& cases) {
+  if (std::any_of(cases.begin(), cases.end(), [](const PredictedCase& one) { return one.failure.empty(); })) return;
+  throw_data_error(fmt::format("every subject is excluded; the first is {}: {}", cases[0].name, cases[0].failure));
 }
 
 }  // namespace
@@ -280,30 +363,33 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
   require_allowed(options);
   if (options.output.empty()) throw_usage_error("--output: say where the results go");
   require_folder("--output", options.output);
-  const std::vector<PredictCase> cases = find_cases(options.input);
-  require_apart(cases, options);
-  require_free(cases, options);
+  require_apart(options.output, {}, options.input, {});  // before the networks are read
   const Setup setup = make_setup(options);
-  require_slices_as_they_are(setup.recipe);
   eval::Predictor predictor(setup.networks, *setup.task, setup.recipe.eval, at::Device(global.device));
+  const std::vector<Job> jobs =
+      takes_subjects(setup.recipe) ? subject_jobs(options, setup, predictor, global.quiet) : image_jobs(options, setup, predictor);
+  require_allowed(jobs, options);
   int64_t total = 0, done = 0;
-  for (const PredictCase& one : cases) total += checked_size(one, setup).slices;
+  for (const Job& job : jobs) total += job.slices;
   ProgressBar bar("predict", total, global.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   std::vector<PredictedCase> predicted;
-  for (const PredictCase& one : cases) {
+  for (const Job& job : jobs) {
+    const auto start = Clock::now();
     try {
-      predicted.push_back(predict_case(predictor, one, setup, options, [&](int64_t slices) {
+      bar.update(done, job.name);
+      predicted.push_back(job.run([&](int64_t slices) {
         if (interrupted()) throw_run_error("interrupted");
-        bar.update(done + slices, one.name);
+        bar.update(done + std::min(slices, job.slices), job.name);
       }));
     } catch (const Error& error) {
-      throw error.with_context(fmt::format("{} ({} of {} cases done)", one.name, predicted.size(), cases.size()));
+      throw error.with_context(fmt::format("{} ({} of {} cases done)", job.name, predicted.size(), jobs.size()));
     }
+    predicted.back().seconds = seconds_since(start);
     if (options.uncertainty) write_review(options.output, predicted);
-    done += predicted.back().slices;
-    bar.message(fmt::format("{:>4}/{}  {}  {}, {} with prediction  {:.1f} s", predicted.size(), cases.size(), one.name,
-                            counted(predicted.back().slices, "slice"), predicted.back().slices_positive, predicted.back().seconds));
+    done += job.slices;
+    bar.message(fmt::format("{:>4}/{}  {}  {}", predicted.size(), jobs.size(), job.name, outcome_of(predicted.back())));
   }
+  require_any(predicted);
   return predicted;
 }
 
@@ -360,7 +446,11 @@ Command predict_command() {
       "probabilities (f32) and an overlay, in the input's size and geometry; a case leaves all its files or none. 8-bit values are taken "
       "as they "
       "are, others are scaled per case and channel (0.5 to 99.5 percentile of the non-zero values). A .safetensors input passes its tensor "
-      "`input` (N x C x H x W, float32) through the network untouched and writes `logits`. Masks that are there are replaced with "
+      "`input` (N x C x H x W, float32) through the network untouched and writes `logits`. Networks of several sequences "
+      "(data.source siberian) take a subject's folder or a folder of subjects, DICOM series or files named by sequence: each is prepared "
+      "as "
+      "its training volumes were (larmor help prepare), and its mask is brought back to T1CE's own grid as <subject>.seg.nrrd, with "
+      "probabilities, overlay and study.json; a registration that fails excludes its subject. Masks that are there are replaced with "
       "--overwrite alone, logits always.";
   command.examples = {
       {"larmor predict runs/quickstart/seed-0 --input phantom/TCGA_PH_0001_20000101 --output masks", "all slices of a patient"},
@@ -369,12 +459,14 @@ Command predict_command() {
        "phantom/TCGA_PH_0001_20000101/TCGA_PH_0001_20000101_9.tif "
        "--output one",
        "one slice, from a checkpoint"},
+      {"larmor predict runs/siberian-linknet_sx50/seed-0 --input volumes/SBT_PH_0001 --output results", "one subject of several sequences"},
       {"larmor predict runs/quickstart/seed-0 --input phantom --output doubts --tta d4 --uncertainty", "what to look at first"}};
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<PredictOptions>();
     arguments.positionals("weights", options->weights, "run, checkpoint or SMP folder; several form an ensemble", true);
-    arguments.option("-i,--input", options->input, "file, folder, or comma separated NIfTI sequences");
+    arguments.option("-i,--input", options->input, "file, folder, comma separated NIfTI sequences, or subjects");
     arguments.option("-o,--output", options->output, "folder for the results (.safetensors file for logits)");
+    arguments.option("--exclude", options->exclude, "subjects to leave out, of a folder of subjects");
     arguments.option("--recipe", options->recipe, "recipe of weights that hold none");
     arguments.option("--tta", options->tta, "test-time augmentation: none, tta1, tta2, tta3 (d4), hflip, vflip; default the recipe's");
     arguments.option("--merge", options->merge, "how views are merged: mean, gmean, max, min, sum, tsharpen; default the recipe's");

@@ -16,6 +16,7 @@ struct PredictOptions {
   std::vector<std::string> weights;  ///< run, checkpoint or SMP folder; several form an ensemble
   std::string recipe;                ///< for weights that hold none
   std::string input, output;
+  std::vector<std::string> exclude;                             ///< subjects
   std::string tta, merge, merge_of;                             ///< "": the recipe's
   double threshold = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's
   bool largest_component = false;
@@ -32,6 +33,7 @@ struct PredictedCase {
   double seconds = 0;
   std::vector<std::filesystem::path> files;
   std::optional<eval::ReviewRow> review;  ///< where uncertainty was asked for
+  std::string failure;                    ///< why a subject cannot be used, which is no fault of its files; "" where it can
 };
 
 /// Predicts every case of the input. Cases are checked before the first is predicted; each leaves all its files or none. With uncertainty

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "cli/predict_output.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "imaging/draw.h"
@@ -166,6 +166,10 @@ void require_one_grid(const PredictCase& one, const std::vector<imaging::ImageHe
   }
 }
 
+bool is_empty(const Image& mask) {
+  return std::all_of(mask.bytes.begin(), mask.bytes.end(), [](std::byte value) { return value == std::byte{0}; });
+}
+
 double percentile(std::vector<float>& values, double percent) {
   const auto at = static_cast<size_t>(std::llround(percent / 100 * static_cast<double>(values.size() - 1)));
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
@@ -255,25 +259,6 @@ SliceStack load_slices(const PredictCase& one) {
   return stack;
 }
 
-/// A C x H x W tensor as an image with interleaved channels: of two or more classes all, of one the foreground.
-Image image_of(const at::Tensor& probabilities) {
-  Image image = Image::make({probabilities.size(2), probabilities.size(1), 1}, probabilities.size(0), PixelType::f32);
-  const at::Tensor interleaved = probabilities.permute({1, 2, 0}).contiguous();
-  std::memcpy(image.bytes.data(), interleaved.const_data_ptr<float>(), image.bytes.size());
-  return image;
-}
-
-/// Axial slices back to a volume as it was stored.
-Image volume_of(const std::vector<Image>& slices, const SliceStack& stack) {
-  const Image& first = slices[0];
-  Image axial = Image::make({first.width(), first.height(), static_cast<int64_t>(slices.size())}, first.channels, first.type);
-  std::byte* out = axial.bytes.data();
-  for (const Image& slice : slices) out = std::copy(slice.bytes.begin(), slice.bytes.end(), out);
-  Image volume = imaging::restore_axes(axial, stack.order);
-  volume.geometry = stack.geometry;
-  return volume;
-}
-
 /// What a screen can show: RGB and grey as they are, of other channel counts the first.
 Image shown(const Image& slice) {
   if (slice.channels == 1 || slice.channels == 3) return imaging::to_rgb(slice);
@@ -292,25 +277,6 @@ std::string slice_png(const Image& slice, const Image& mask) {
   return overlay_png(picture);
 }
 
-bool is_empty(const Image& mask) {
-  return std::all_of(mask.bytes.begin(), mask.bytes.end(), [](std::byte value) { return value == std::byte{0}; });
-}
-
-/// Evenly spread slices out of those with prediction, of all where there is none.
-std::vector<size_t> slices_to_show(const std::vector<Image>& masks) {
-  std::vector<size_t> worth, chosen;
-  for (size_t i = 0; i < masks.size(); ++i) {
-    if (!is_empty(masks[i])) worth.push_back(i);
-  }
-  for (size_t i = 0; worth.empty() && i < masks.size(); ++i) chosen.push_back(i);
-  if (!worth.empty()) chosen = worth;
-  const auto count = static_cast<size_t>(kSheetTiles);
-  if (chosen.size() <= count) return chosen;
-  std::vector<size_t> spread;
-  for (size_t i = 0; i < count; ++i) spread.push_back(chosen[i * (chosen.size() - 1) / (count - 1)]);
-  return spread;
-}
-
 std::string sheet_png(const SliceStack& stack, const std::vector<Image>& masks) {
   std::vector<Image> tiles;
   std::vector<std::string> captions;
@@ -327,54 +293,6 @@ Image to_full_range(Image mask) {
   for (std::byte& value : mask.bytes) value = value == std::byte{0} ? value : std::byte{255};
   return mask;
 }
-
-/// A folder beside the results that is gone afterwards, whatever happens.
-class Staging {
- public:
-  explicit Staging(const fs::path& output) : output_(output), folder_(output / fmt::format(".partial-{}", ::getpid())) {
-    for (fs::path folder = fs::absolute(output / "x").lexically_normal().parent_path(); !fs::exists(folder);
-         folder = folder.parent_path()) {
-      made_.push_back(folder);
-    }
-    make_folder(folder_);
-  }
-  ~Staging() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-    for (const fs::path& folder : made_) {
-      if (!fs::is_empty(folder, ignored) || !fs::remove(folder, ignored)) break;
-    }
-  }
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
-
-  /// Where to write the file that will be `name` below the output.
-  fs::path place(const fs::path& name) {
-    names_.push_back(name);
-    make_folder((folder_ / name).parent_path());
-    return folder_ / name;
-  }
-  /// Moves everything to its place; takes back what was moved when one file cannot be.
-  std::vector<fs::path> publish() {
-    std::vector<fs::path> files;
-    for (const fs::path& name : names_) {
-      make_folder((output_ / name).parent_path());
-      std::error_code failed, ignored;
-      fs::rename(folder_ / name, output_ / name, failed);
-      if (failed) {
-        for (const fs::path& file : files) fs::remove(file, ignored);
-        throw_run_error((output_ / name).string() + ": " + failed.message());
-      }
-      files.push_back(output_ / name);
-    }
-    return files;
-  }
-
- private:
-  const fs::path output_, folder_;
-  std::vector<fs::path> made_;  ///< folders that were not there before, the deepest first
-  std::vector<fs::path> names_;
-};
 
 /// Where the results of one file are, below the output.
 struct ResultNames {
@@ -437,16 +355,38 @@ void write_volume(Staging& staging, const PredictCase& one, const SliceStack& st
                        volume_of_maps(results.uncertainty, &eval::Uncertainty::mutual_information, stack));
 }
 
-/// Maps of an earlier prediction would stand beside probabilities that they were not made from.
-void remove_others(const fs::path& output, const PredictCase& one, const std::vector<fs::path>& written) {
-  for (const fs::path& name : result_files(one)) {
-    std::error_code ignored;
-    const bool is_written = std::find(written.begin(), written.end(), output / name) != written.end();
-    if (!is_written && fs::is_regular_file(output / name, ignored)) fs::remove(output / name, ignored);
-  }
+}  // namespace
+
+Image image_of(const at::Tensor& probabilities) {
+  Image image = Image::make({probabilities.size(2), probabilities.size(1), 1}, probabilities.size(0), PixelType::f32);
+  const at::Tensor interleaved = probabilities.permute({1, 2, 0}).contiguous();
+  std::memcpy(image.bytes.data(), interleaved.const_data_ptr<float>(), image.bytes.size());
+  return image;
 }
 
-}  // namespace
+Image volume_of(const std::vector<Image>& slices, const SliceStack& stack) {
+  const Image& first = slices[0];
+  Image axial = Image::make({first.width(), first.height(), static_cast<int64_t>(slices.size())}, first.channels, first.type);
+  std::byte* out = axial.bytes.data();
+  for (const Image& slice : slices) out = std::copy(slice.bytes.begin(), slice.bytes.end(), out);
+  Image volume = imaging::restore_axes(axial, stack.order);
+  volume.geometry = stack.geometry;
+  return volume;
+}
+
+std::vector<size_t> slices_to_show(const std::vector<Image>& masks) {
+  std::vector<size_t> worth, chosen;
+  for (size_t i = 0; i < masks.size(); ++i) {
+    if (!is_empty(masks[i])) worth.push_back(i);
+  }
+  for (size_t i = 0; worth.empty() && i < masks.size(); ++i) chosen.push_back(i);
+  if (!worth.empty()) chosen = worth;
+  const auto count = static_cast<size_t>(kSheetTiles);
+  if (chosen.size() <= count) return chosen;
+  std::vector<size_t> spread;
+  for (size_t i = 0; i < count; ++i) spread.push_back(chosen[i * (chosen.size() - 1) / (count - 1)]);
+  return spread;
+}
 
 std::vector<PredictCase> find_cases(const std::string& input) {
   if (!fs::exists(input) && input.find(',') != std::string::npos) return {sequences_case(split_commas(input))};
@@ -494,7 +434,7 @@ std::vector<fs::path> write_case(const fs::path& output, const PredictCase& one,
     write_slices(staging, one, stack, results);
   }
   std::vector<fs::path> files = staging.publish();
-  remove_others(output, one, files);
+  remove_others(output, result_files(one), files);
   return files;
 }
 

@@ -63,6 +63,13 @@ struct CaseResults {
   std::vector<eval::Uncertainty> uncertainty;  ///< one per slice, or none where nobody asked
 };
 
+/// C x H x W probabilities as an image with interleaved channels.
+imaging::Image image_of(const at::Tensor& probabilities);
+/// Axial slices back to a volume as it was stored.
+imaging::Image volume_of(const std::vector<imaging::Image>& slices, const SliceStack& stack);
+/// Evenly spread ones out of those with prediction, of all where there is none; as many as an overlay shows.
+std::vector<size_t> slices_to_show(const std::vector<imaging::Image>& masks);
+
 /// The names below the output folder of all that write_case may leave.
 std::vector<std::filesystem::path> result_files(const PredictCase& one);
 

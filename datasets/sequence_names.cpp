@@ -8,6 +8,8 @@
 #include <cctype>
 #include <tuple>
 
+#include "core/error.h"
+
 namespace larmor::datasets {
 
 namespace {
@@ -121,7 +123,7 @@ std::optional<SequenceName> sequence_of_name(std::string_view stem) {
   return found;
 }
 
-std::string series_name(const DicomSeries& series) { return fmt::format("{} '{}'", series.number, series.description); }
+std::string series_name(const DicomSeries& series) { return fmt::format("{} {}", series.number, in_quotes(series.description)); }
 
 ProtocolMatch match_protocol(const std::vector<DicomSeries>& series) {
   ProtocolMatch match;

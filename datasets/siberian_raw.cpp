@@ -536,6 +536,11 @@ std::string in_words(const std::map<std::string, int64_t>& labels) {
 
 }  // namespace
 
+bool is_sequence_file(const fs::path& file) {
+  const std::optional<std::string> stem = stem_of(file.filename().string());
+  return stem && sequence_of_name(*stem).has_value();
+}
+
 RawSet find_siberian(const RawOptions& options) { return Finder(options).find(); }
 
 Image read_raw(const RawVolume& volume) {

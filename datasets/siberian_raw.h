@@ -66,6 +66,9 @@ struct RawSet {
 /// two files of one sequence, sequences of different subjects in one folder, series that cannot be told apart.
 RawSet find_siberian(const RawOptions& options);
 
+/// True for a NIfTI or NRRD file that is named by sequence or as a label.
+bool is_sequence_file(const std::filesystem::path& file);
+
 /// Reads a volume with one channel and a voxel size. Error (data) begins with the file.
 imaging::Image read_raw(const RawVolume& volume);
 

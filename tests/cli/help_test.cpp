@@ -59,16 +59,20 @@ class HelpExamples : public ::testing::Test {
   }
   static void TearDownTestSuite() { fs::current_path(before_); }
 
-  /// Every file and folder of a finished quickstart run.
-  static std::set<std::string> quickstart_files() {
-    const train::RunFolder run(train::default_run_folder(train::read_recipe("configs/quickstart.yaml", {})));
-    return {run.root().string(), run.best().string(), run.last().string()};
+  /// Every file and folder of finished runs of the recipes that examples use.
+  static std::set<std::string> run_files() {
+    std::set<std::string> files;
+    for (const char* recipe : {"configs/quickstart.yaml", "configs/siberian/linknet_sx50.yaml"}) {
+      const train::RunFolder run(train::default_run_folder(train::read_recipe(recipe, {})));
+      files.insert({run.root().string(), run.best().string(), run.last().string()});
+    }
+    return files;
   }
 
   static void expect_exists(const std::string& word) {
     const bool is_of_run = word.starts_with("runs/");
     const bool is_named = is_of_run || word == "phantom" || word.starts_with("phantom/") || word.starts_with("configs/");
-    EXPECT_TRUE(!is_named || (is_of_run ? quickstart_files().contains(word) : fs::exists(word))) << word;
+    EXPECT_TRUE(!is_named || (is_of_run ? run_files().contains(word) : fs::exists(word))) << word;
   }
 
   static inline fs::path folder_, before_;

@@ -176,6 +176,12 @@ TEST_F(PredictSlow, AnisotropicVolumesInAnyAxisOrder) {
   for (int64_t i = 0; i < back.voxels(); ++i) ASSERT_NEAR(back.data<float>()[i], probabilities[0].data<float>()[i], 1e-5);
 }
 
+TEST_F(PredictSlow, OnlySubjectsAreExcluded) {
+  PredictOptions options = options_for((folder_ / "data").string(), "excluded");
+  options.exclude = {larmor::testing::tiny_patient(0)};
+  EXPECT_EQ(message_of(options), "--exclude: leaves subjects out of a folder of subjects; this network takes images");
+}
+
 TEST_F(PredictSlow, NothingIsReplacedUnasked) {
   PredictOptions options = options_for((folder_ / "data" / larmor::testing::tiny_patient(0)).string(), "twice");
   const std::vector<fs::path> files = predict(options)[0].files;
