@@ -10,6 +10,7 @@ Command prepare_command();
 Command train_command();
 Command eval_command();
 Command predict_command();
+Command agree_command();
 Command reproduce_command();
 Command report_command();
 Command convert_command();

@@ -13,7 +13,7 @@ namespace larmor::cli {
 namespace {
 
 struct PhantomOptions {
-  std::string source, folder;
+  std::string source, folder, second_reader;
   int64_t patients = 0;  ///< 0: the set's own default
   datasets::LggPhantomOptions lgg;
   datasets::SiberianPhantomOptions siberian;
@@ -24,6 +24,7 @@ std::string write_lgg(const PhantomOptions& options, const GlobalOptions& global
   if (options.patients != 0) lgg.patients = options.patients;
   lgg.seed = global.seed.value_or(lgg.seed);
   lgg.threads = global.threads;
+  lgg.second_reader = options.second_reader;
   datasets::write_lgg_phantom(options.folder, lgg);
   return fmt::format("{}: {} in the LGG layout (seed {})\n", options.folder, counted(lgg.patients, "synthetic patient"), lgg.seed);
 }
@@ -33,6 +34,7 @@ std::string write_siberian(const PhantomOptions& options, const GlobalOptions& g
   if (options.patients != 0) siberian.subjects = options.patients;
   siberian.seed = global.seed.value_or(siberian.seed);
   siberian.threads = global.threads;
+  siberian.second_reader = options.second_reader;
   datasets::write_siberian_phantom(options.folder, siberian);
   return fmt::format("{}: {} in the Siberian layout (seed {})\n", options.folder, counted(siberian.subjects, "synthetic patient"),
                      siberian.seed);
@@ -60,6 +62,7 @@ Command phantom_command() {
   command.examples = {{"larmor phantom lgg phantom", "12 patients, 256 x 256"},
                       {"larmor phantom lgg small --patients 4 --slices 8 --size 64 --seed 1", "a small set for trials"},
                       {"larmor phantom siberian volumes --patients 4 --voxel-mm 4", "small volumes: T1, T1CE, FLAIR, labels"},
+                      {"larmor phantom lgg read --patients 4 --slices 8 --size 64 --second-reader second", "and a second reader's masks"},
                       {"larmor inspect phantom", "what is in it"}};
   command.declare = [](Arguments& arguments) {
     auto options = std::make_shared<PhantomOptions>();
@@ -74,6 +77,7 @@ Command phantom_command() {
     arguments.option("--types", options->siberian.types, "siberian: tumour types, dealt out in turn; default: all four");
     arguments.option("--shift-mm", options->siberian.shift_mm, "siberian: the most that FLAIR is shifted along an axis");
     arguments.option("--angle-deg", options->siberian.angle_deg, "siberian: the most that FLAIR is turned about an axis");
+    arguments.option("--second-reader", options->second_reader, "another new folder: a second reader's masks, for larmor agree");
     return [options](const GlobalOptions& global) { return run_phantom(*options, global); };
   };
   return command;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "core/error.h"
@@ -28,6 +29,19 @@ void require_free(const fs::path& folder, const std::string& what) {
 }
 
 }  // namespace
+
+void require_apart(const fs::path& first, const fs::path& second, const std::string& what) {
+  const auto is_in = [](const fs::path& inner, const fs::path& outer) {
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+  };
+  const fs::path a = fs::weakly_canonical(cleaned(first)), b = fs::weakly_canonical(cleaned(second));
+  if (!is_in(b, a) && !is_in(a, b)) return;
+  throw_usage_error(fmt::format("{}: {} {} {}; name another folder", what, second.string(),
+                                a == b        ? "is"
+                                : is_in(b, a) ? "lies in"
+                                              : "holds",
+                                first.string()));
+}
 
 FreshFolder::FreshFolder(const fs::path& target, const std::string& what)
     : target_(cleaned(target)), path_(target_.string() + fmt::format(".part-{}", ::getpid())) {

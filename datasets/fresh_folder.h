@@ -23,4 +23,7 @@ class FreshFolder {
   bool is_kept_ = false;
 };
 
+/// Error (usage) when two targets are one, or one lies in the other: "phantom: SECOND lies in FIRST; name another folder".
+void require_apart(const std::filesystem::path& first, const std::filesystem::path& second, const std::string& what);
+
 }  // namespace larmor::datasets

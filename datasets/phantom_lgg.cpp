@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "core/thread_pool.h"
 #include "datasets/fresh_folder.h"
 #include "datasets/phantom_brain.h"
+#include "datasets/second_reader.h"
 #include "imaging/tiff.h"
 
 namespace larmor::datasets {
@@ -84,10 +86,17 @@ void write_plainly(const fs::path& file, const std::string& content) {
   if (!out) throw_run_error(fmt::format("{}: cannot be written: {}", file.string(), std::generic_category().message(errno)));
 }
 
+void write_mask(const fs::path& folder, const std::string& name, int64_t number, const imaging::Image& mask) {
+  write_plainly(folder / fmt::format("{}_{}_mask.tif", name, number), imaging::encode_tiff(mask));
+}
+
 void write_slice(const fs::path& folder, const std::string& name, int64_t number, const PhantomSlice& slice) {
   write_plainly(folder / fmt::format("{}_{}.tif", name, number), imaging::encode_tiff(slice.image));
-  write_plainly(folder / fmt::format("{}_{}_mask.tif", name, number), imaging::encode_tiff(slice.mask));
+  write_mask(folder, name, number, slice.mask);
 }
+
+/// Two pixels of a full picture, and not less than one.
+double reader_deviation(int64_t size) { return std::max(1.0, 2.0 * static_cast<double>(size) / 256); }
 
 /// One row: the grade goes with the tumour's enhancement, the rest are codes within the original's range.
 std::vector<std::string> table_row(const std::string& name, RandomKey key, const PhantomBrain& brain) {
@@ -115,16 +124,23 @@ std::string marker_text(const LggPhantomOptions& options) {
 
 void write_lgg_phantom(const fs::path& folder, const LggPhantomOptions& options) {
   check(options);
+  const bool has_second = !options.second_reader.empty();
+  if (has_second) require_apart(folder, options.second_reader, "phantom");
   FreshFolder fresh(folder, "phantom");
+  std::optional<FreshFolder> second;
+  if (has_second) second.emplace(options.second_reader, "phantom");
 
   std::vector<PhantomBrain> brains;
+  std::vector<SecondReader> readers;
   std::vector<std::pair<int64_t, int64_t>> work;  // patient, slice
   CsvTable table{kColumns, {}};
   for (int64_t patient = 0; patient < options.patients; ++patient) {
     const RandomKey key = key_of(options, patient);
     brains.emplace_back(key.with("brain"), slices_of(options, patient), options.size);
     table.rows.push_back(table_row(patient_name(patient), key, brains.back()));
+    readers.emplace_back(key.with("second reader"), reader_deviation(options.size));
     make_folder(fresh.path() / (patient_name(patient) + "_20000101"));
+    if (second) make_folder(second->path() / (patient_name(patient) + "_20000101"));
     for (int64_t slice = 0; slice < brains.back().slices(); ++slice) work.emplace_back(patient, slice);
   }
   const int64_t threads = options.threads > 0 ? options.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
@@ -132,11 +148,15 @@ void write_lgg_phantom(const fs::path& folder, const LggPhantomOptions& options)
   pool.for_each(work.size(), [&](size_t i) {
     const auto [patient, slice] = work[i];
     const std::string name = patient_name(patient) + "_20000101";
-    write_slice(fresh.path() / name, name, slice + 1, brains[static_cast<size_t>(patient)].render(slice));
+    const PhantomSlice drawn = brains[static_cast<size_t>(patient)].render(slice);
+    write_slice(fresh.path() / name, name, slice + 1, drawn);
+    if (second) write_mask(second->path() / name, name, slice + 1, readers[static_cast<size_t>(patient)].read(drawn.mask, slice));
   });
   write_file_atomically(fresh.path() / "data.csv", to_csv(table));
   write_file_atomically(fresh.path() / "PHANTOM.txt", marker_text(options));
+  if (second) write_file_atomically(second->path() / "PHANTOM.txt", "A second reader's masks.\n" + marker_text(options));
   fresh.keep();
+  if (second) second->keep();
 }
 
 }  // namespace larmor::datasets

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace larmor::datasets {
 
@@ -15,10 +16,13 @@ struct LggPhantomOptions {
   int64_t size = 256;   ///< side in pixels, at least 32
   int64_t seed = 0;     ///< the same seed gives the same bytes
   int64_t threads = 0;  ///< 0: one per processor; the files do not depend on it
+  /// Another new folder for a second reader's masks (datasets/second_reader.h), named and laid out like the first's; "": none.
+  std::string second_reader;
 };
 
 /// Writes FOLDER/TCGA_PH_0001_20000101/TCGA_PH_0001_20000101_1.tif, …_1_mask.tif, …, FOLDER/data.csv and FOLDER/PHANTOM.txt. The folder
-/// appears only when everything is written. Error (usage): numbers out of bounds, a folder that is not empty; Error (run): disk full.
+/// appears only when everything is written. Error (usage): numbers out of bounds, a folder that is not empty or lies in the other; Error
+/// (run): disk full.
 void write_lgg_phantom(const std::filesystem::path& folder, const LggPhantomOptions& options);
 
 }  // namespace larmor::datasets

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <thread>
 
 #include "core/csv.h"
@@ -15,6 +16,7 @@
 #include "datasets/fresh_folder.h"
 #include "datasets/normal_stream.h"
 #include "datasets/phantom_brain.h"
+#include "datasets/second_reader.h"
 #include "imaging/dicom_write.h"
 #include "imaging/io.h"
 #include "imaging/resample.h"
@@ -35,6 +37,7 @@ constexpr double kHeightMm = 0.635 * kFieldMm;  // what the brain's slices span 
 constexpr double kThickMm = 5;
 constexpr double kThickFieldMm = 230;
 constexpr double kThickHeightMm = 185;
+constexpr double kReaderMm = 2;          // by how much a second reader draws another line
 constexpr int64_t kMostSubjects = 9999;  // four digits in the name
 const std::array<PhantomTumourType, 4> kTypes{PhantomTumourType::meningioma, PhantomTumourType::neurinoma, PhantomTumourType::glioblastoma,
                                               PhantomTumourType::astrocytoma};
@@ -217,7 +220,18 @@ void write_volume(const fs::path& folder, const Scan& scan, const Image& volume,
   imaging::write_dicom_series(folder / fmt::format("series_{}", series.number), volume, series);
 }
 
-std::vector<std::string> write_subject(const fs::path& root, int64_t number, const SiberianPhantomOptions& options, ThreadPool& pool) {
+std::string label_name(const SiberianPhantomOptions& options) { return options.format == "nrrd" ? "label.nrrd" : "label.nii.gz"; }
+
+void write_second_reading(const fs::path& root, const std::string& subject, const Image& classes, const SiberianPhantomOptions& options,
+                          RandomKey key) {
+  make_folder(root / subject);
+  const SecondReader reader(key.with("second reader"), std::max(1.0, kReaderMm / options.voxel_mm));
+  imaging::write_image(root / subject / label_name(options), reader.read(classes));
+}
+
+/// `second`: the second reader's folder, if there is one.
+std::vector<std::string> write_subject(const fs::path& root, const FreshFolder* second, int64_t number,
+                                       const SiberianPhantomOptions& options, ThreadPool& pool) {
   const std::string subject = subject_name(number);
   const fs::path folder = root / subject;
   make_folder(folder);
@@ -237,7 +251,8 @@ std::vector<std::string> write_subject(const fs::path& root, int64_t number, con
     write_volume(folder, scan, volume, options, subject, key);
     if (scan.name != "T1CE") imaging::write_transform(folder / (scan.name + ".tfm"), motion);
   }
-  imaging::write_image(folder / (options.format == "nrrd" ? "label.nrrd" : "label.nii.gz"), head.classes);
+  imaging::write_image(folder / label_name(options), head.classes);
+  if (second != nullptr) write_second_reading(second->path(), subject, head.classes, options, key);
   Random random(key.with("table"));
   return {subject, to_string(type), random.chance(0.5) ? "F" : "M", std::to_string(20 + random.integer(60))};
 }
@@ -253,16 +268,22 @@ std::string marker_text(const SiberianPhantomOptions& options) {
 
 void write_siberian_phantom(const fs::path& folder, const SiberianPhantomOptions& options) {
   check(options);
+  const bool has_second = !options.second_reader.empty();
+  if (has_second) require_apart(folder, options.second_reader, "phantom");
   FreshFolder fresh(folder, "phantom");
+  std::optional<FreshFolder> second;
+  if (has_second) second.emplace(options.second_reader, "phantom");
   const int64_t threads = options.threads > 0 ? options.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
   ThreadPool pool(static_cast<size_t>(threads));
   CsvTable table{{"subject", "tumour_type", "sex", "age"}, {}};
   for (int64_t subject = 0; subject < options.subjects; ++subject) {
-    table.rows.push_back(write_subject(fresh.path(), subject, options, pool));
+    table.rows.push_back(write_subject(fresh.path(), second ? &*second : nullptr, subject, options, pool));
   }
   write_file_atomically(fresh.path() / "subjects.csv", to_csv(table));
   write_file_atomically(fresh.path() / "PHANTOM.txt", marker_text(options));
+  if (second) write_file_atomically(second->path() / "PHANTOM.txt", "A second reader's labels.\n" + marker_text(options));
   fresh.keep();
+  if (second) second->keep();
 }
 
 }  // namespace larmor::datasets

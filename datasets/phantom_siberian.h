@@ -29,10 +29,12 @@ struct SiberianPhantomOptions {
   double angle_deg = 6;            ///< the most about each axis
   int64_t seed = 0;                ///< the same seed gives the same bytes
   int64_t threads = 0;             ///< 0: one per processor; the files do not depend on it
+  /// Another new folder for a second reader's labels (datasets/second_reader.h): <subject>/label.nii.gz (.nrrd); "": none.
+  std::string second_reader;
 };
 
 /// The folder appears only when everything is written. Error (usage): numbers out of bounds, an unknown format or type, a folder that
-/// is not empty; Error (run): disk full.
+/// is not empty or lies in the other; Error (run): disk full.
 void write_siberian_phantom(const std::filesystem::path& folder, const SiberianPhantomOptions& options);
 
 }  // namespace larmor::datasets

@@ -67,6 +67,39 @@ TEST(PhantomLgg, PatientsDoNotDependOnHowManyThereAre) {
   EXPECT_EQ(one.at(file), two.at(file));
 }
 
+TEST(PhantomLgg, ASecondReaderHasTheSameNamesAndOtherBorders) {
+  const auto alone = contents(write(small()));
+  LggPhantomOptions options = small();
+  const fs::path parent = larmor::testing::make_temporary_folder("phantom");
+  options.second_reader = (parent / "second").string();
+  write_lgg_phantom(parent / "first", options);
+  const auto first = contents(parent / "first"), second = contents(parent / "second");
+  EXPECT_EQ(first, alone);  // nothing changes for being read twice
+  size_t masks = 0, others = 0;
+  for (const auto& [name, content] : first) {
+    if (name.find("_mask") == std::string::npos) continue;
+    ++masks;
+    others += second.at(name) != content;
+  }
+  EXPECT_EQ(second.size(), masks + 1);
+  EXPECT_GT(others, 0u);
+  EXPECT_TRUE(second.at("PHANTOM.txt").starts_with("A second reader's masks.\n"));
+}
+
+TEST(PhantomLgg, ASecondReaderHasAFolderOfHisOwn) {
+  const fs::path parent = larmor::testing::make_temporary_folder("phantom");
+  const std::string first = (parent / "first").string();
+  LggPhantomOptions options = small();
+  const auto message = [&](const std::string& second) {
+    options.second_reader = second;
+    return message_of([&] { write_lgg_phantom(first, options); });
+  };
+  EXPECT_EQ(message(first + "/"), "phantom: " + first + "/ is " + first + "; name another folder");
+  EXPECT_EQ(message(first + "/second"), "phantom: " + first + "/second lies in " + first + "; name another folder");
+  EXPECT_EQ(message(parent.string()), "phantom: " + parent.string() + " holds " + first + "; name another folder");
+  EXPECT_FALSE(fs::exists(first));
+}
+
 /// Means over the mask and over the brain around it: pixels where T1 is neither air nor bone.
 struct Contrast {
   double inside[3] = {};

@@ -42,6 +42,22 @@ std::set<int> classes_of(const Image& label) {
   return found;
 }
 
+TEST(PhantomSiberian, ASecondReaderLabelsTheSameGrid) {
+  const fs::path parent = larmor::testing::make_temporary_folder("siberian");
+  SiberianPhantomOptions options{.subjects = 1, .voxel_mm = 6, .types = {"glioblastoma"}};
+  const auto alone = contents(write(options));
+  options.second_reader = (parent / "second").string();
+  write_siberian_phantom(parent / "first", options);
+  EXPECT_EQ(contents(parent / "first"), alone);
+  const Image first = imaging::read_image(parent / "first/SBT_PH_0001/label.nii.gz"),
+              second = imaging::read_image(parent / "second/SBT_PH_0001/label.nii.gz");
+  EXPECT_EQ(second.geometry, first.geometry);
+  EXPECT_EQ(second.size, first.size);
+  EXPECT_NE(second.bytes, first.bytes);
+  EXPECT_EQ(classes_of(second), classes_of(first));
+  EXPECT_EQ(contents(parent / "second").size(), 2u);
+}
+
 TEST(PhantomSiberian, HasTheLayoutAndGridsOfTheSet) {
   const fs::path folder = write({.subjects = 4, .voxel_mm = 6, .has_t2 = true});
   const CsvTable table = read_csv(folder / "subjects.csv");

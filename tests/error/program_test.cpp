@@ -21,7 +21,8 @@ TEST_F(ProgramError, UnknownCommand) { expect(larmor({"trian"}), 2, "unknown com
 
 TEST_F(ProgramError, UnknownHelpTopic) {
   expect(larmor({"help", "foo"}), 2,
-         "unknown help topic 'foo'; allowed: recipe, inspect, prepare, phantom, train, eval, predict, reproduce, report, convert, list, "
+         "unknown help topic 'foo'; allowed: recipe, inspect, prepare, phantom, train, eval, predict, agree, reproduce, report, convert, "
+         "list, "
          "doctor, help");
 }
 
