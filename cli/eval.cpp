@@ -56,6 +56,8 @@ train::EvaluateRequest make_request(const EvalOptions& options, const GlobalOpti
   if (!std::isnan(options.smallest_lesion_mm3)) request.smallest_lesion_mm3 = options.smallest_lesion_mm3;
   request.no_label = options.no_label;
   request.group_by = options.group_by;
+  request.uncertainty = options.uncertainty;
+  request.readers = options.readers;
   request.batch = options.batch;
   request.device = at::Device(global.device);
   return request;
@@ -132,6 +134,7 @@ Command eval_command() {
       "refused on patients that one of its members has seen. --tta takes several, each gives its own table.";
   command.examples = {{"larmor eval runs/quickstart/seed-0 --tta none,tta1,tta2,tta3", "the effect of test-time augmentation"},
                       {"larmor eval runs/quickstart/seed-0 --tta none,tta2 --group-by gender", "the same for groups of patients"},
+                      {"larmor eval runs/quickstart/seed-0 --tta d4 --uncertainty", "is it unsure where it is wrong?"},
                       {"larmor eval runs/quickstart/seed-0 --tta d4 --json out.json", "results for machines"},
                       {"larmor eval runs/quickstart/seed-0 --split train --output seen", "the training patients, kept elsewhere"}};
   command.sources = "aggregates of Dice, surface distances, detection: docs/reference/metrics.md; D4 views: ttach 0.0.3";
@@ -157,6 +160,9 @@ Command eval_command() {
     arguments.option("--smallest-lesion-mm3", options->smallest_lesion_mm3, "the same in mm³; default the recipe's");
     arguments.flag("--no-label", options->no_label, "leave out the type of the cases (task.label), where it is not known");
     arguments.option("--group-by", options->group_by, "column of the patients' metadata, e.g. a tumour type: Dice and HD95 of each group");
+    arguments.flag("--uncertainty", options->uncertainty,
+                   "calibration over pixels (reliability.csv) and review.csv, the most uncertain case first, with its Dice beside it");
+    arguments.option("--readers", options->readers, "agreement.json of larmor agree: two readers of these patients, below the network");
     arguments.option("--batch", options->batch, "slices in one forward pass; 0: the recipe's");
     arguments.option("--csv", options->csv, "file for the per-case table");
     arguments.option("--output", options->output,

@@ -26,6 +26,8 @@ struct EvalOptions {
   int64_t smallest_lesion = 0;                                            ///< voxels; 0: the recipe's
   double smallest_lesion_mm3 = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the recipe's
   std::string group_by;                                                   ///< column of the metadata; "": patients are not grouped
+  bool uncertainty = false;                                               ///< calibration, and which cases to review
+  std::string readers;                                                    ///< agreement.json of larmor agree; "": none
   int64_t batch = 0;                                                      ///< 0: the recipe's
   std::string json;                                                       ///< file for evaluation.json's content
   std::string csv;                                                        ///< file for the per-case table

@@ -177,7 +177,7 @@ int64_t count_positive(const std::vector<imaging::Image>& masks) {
 eval::ReviewRow review_case(const std::string& name, eval::VolumeMembers& members, const SliceStack& stack, CaseResults& results) {
   eval::ReviewSums sums;
   for (size_t i = 0; i < stack.slices.size(); ++i) {
-    results.uncertainty.push_back(members.uncertainty(i));
+    results.uncertainty.push_back(members.take(i));
     sums.add(results.masks[i], results.uncertainty[i], stack.numbers[i]);
   }
   return eval::review_row(name, sums, members.foreground(stack.numbers), eval::voxel_mm3_of(stack.geometry));
@@ -185,6 +185,7 @@ eval::ReviewRow review_case(const std::string& name, eval::VolumeMembers& member
 
 void write_review(const fs::path& output, const std::vector<PredictedCase>& cases) {
   std::vector<eval::ReviewRow> rows;
+  rows.reserve(cases.size());
   for (const PredictedCase& one : cases) {
     if (one.review) rows.push_back(*one.review);
   }

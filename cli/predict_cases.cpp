@@ -337,6 +337,7 @@ void write_slices(Staging& staging, const PredictCase& one, const SliceStack& st
 /// Maps of slices (H x W) as a volume.
 Image volume_of_maps(const std::vector<eval::Uncertainty>& slices, at::Tensor eval::Uncertainty::*map, const SliceStack& stack) {
   std::vector<Image> images;
+  images.reserve(slices.size());
   for (const eval::Uncertainty& slice : slices) images.push_back(image_of((slice.*map).unsqueeze(0)));
   return volume_of(images, stack);
 }

@@ -17,10 +17,12 @@ Evaluation evaluate(Predictor& predictor, datasets::Loader& loader, const Task& 
   int64_t done = 0;
   loader.start_epoch(options.epoch);
   while (const std::optional<datasets::Batch> batch = loader.next()) {
-    const Prediction prediction = predictor.predict(image_of(*batch));
+    const OnMember on_member = options.uncertainty == nullptr ? OnMember{} : options.uncertainty->members_of(*batch);
+    const Prediction prediction = predictor.predict(image_of(*batch), on_member);
     if (options.on_prediction) options.on_prediction(*batch, prediction);
     evaluator->add(*batch, prediction.probabilities);
     if (prediction.label_probabilities.defined()) evaluator->add_labels(*batch, prediction.label_probabilities);
+    if (options.uncertainty != nullptr) options.uncertainty->add(*batch, prediction.probabilities);
     done += batch->count();
     if (options.on_progress) options.on_progress(done, total);
   }

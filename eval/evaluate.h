@@ -8,6 +8,7 @@
 #include "datasets/loader.h"
 #include "eval/predictor.h"
 #include "eval/task.h"
+#include "eval/uncertainty_evaluator.h"
 
 namespace larmor::eval {
 
@@ -18,6 +19,7 @@ struct EvaluateOptions {
   /// Each batch with its prediction, whose logits are those of the unchanged view (undefined for an ensemble): where a validation loss is
   /// taken. Runs under c10::InferenceMode.
   std::function<void(const datasets::Batch& batch, const Prediction& prediction)> on_prediction;
+  UncertaintyEvaluator* uncertainty = nullptr;  ///< is fed beside the task's evaluator; its finish() is left to the caller
 };
 
 /// Every case of the loader once, in its order; memory holds one batch and what the evaluator keeps. The loader must neither shuffle

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -165,11 +164,11 @@ std::string group_text(const Results& results, size_t metric) {
 }
 
 /// All tables under one another, each row led by its way of augmentation.
-CsvTable stack(const Results& results, const std::function<const CsvTable&(size_t)>& table) {
+template <class TableOf>
+CsvTable stack(const Results& results, const TableOf& table_of) {
   CsvTable all;
-  for (size_t i = 0; i < results.scored.size(); ++i) {
-    const ScoredPredictor& scored = results.scored[i];
-    const CsvTable& one = table(i);
+  for (const ScoredPredictor& scored : results.scored) {
+    const CsvTable one = table_of(scored);
     if (all.header.empty()) {
       all.header = {"tta"};
       all.header.insert(all.header.end(), one.header.begin(), one.header.end());
@@ -183,7 +182,7 @@ CsvTable stack(const Results& results, const std::function<const CsvTable&(size_
 }
 
 CsvTable stack(const Results& results, CsvTable Evaluation::*table) {
-  return stack(results, [&](size_t i) -> const CsvTable& { return results.scored[i].evaluation.*table; });
+  return stack(results, [table](const ScoredPredictor& scored) { return scored.evaluation.*table; });
 }
 
 /// Dice of each patient, averaged over classes.
@@ -268,9 +267,11 @@ std::string to_text(const Results& results) {
       if (!is_detection_metric(metric.name) && !is_case_label_metric(metric.name)) text += row_of(metric);
     }
     text += detection_text(scored.evaluation.metrics) + case_label_text(scored.evaluation.metrics, scored.evaluation.types);
+    if (scored.uncertainty) text += to_text(*scored.uncertainty);
   }
   const bool has_groups = !results.scored.empty() && !results.scored[0].groups.empty();
   for (size_t metric = 0; has_groups && metric < results.scored[0].groups[0].metrics.size(); ++metric) text += group_text(results, metric);
+  if (results.readers) text += to_text(*results.readers);
   return text;
 }
 
@@ -287,6 +288,7 @@ Json to_json(const Results& results) {
     if (!results.label.empty()) {
       evaluations.back()["types"] = {{"classes", scored.evaluation.types.classes}, {"confusion", scored.evaluation.types.counts}};
     }
+    if (scored.uncertainty) evaluations.back()["uncertainty"] = to_json(*scored.uncertainty);
     if (results.group_by.empty()) continue;
     Json groups = Json::array();
     for (const GroupScore& group : scored.groups) groups.push_back(to_json(group));
@@ -316,6 +318,7 @@ Json to_json(const Results& results) {
                {"overlays", overlays}};
   if (!results.group_by.empty()) json["group_by"] = results.group_by;
   if (!results.label.empty()) json["label"] = results.label;
+  if (results.readers) json["readers"] = to_json(*results.readers);
   if (results.lesions) {
     json["lesions"] = {{"overlap", results.lesions->overlap},
                        {"smallest_voxels", results.lesions->smallest_voxels},
@@ -331,9 +334,7 @@ CsvTable slice_table(const Results& results) { return stack(results, &Evaluation
 CsvTable lesion_table(const Results& results) { return stack(results, &Evaluation::lesions); }
 
 CsvTable type_table(const Results& results) {
-  std::vector<CsvTable> tables;
-  for (const ScoredPredictor& scored : results.scored) tables.push_back(confusion_table(scored.evaluation.types));
-  return stack(results, [&](size_t i) -> const CsvTable& { return tables[i]; });
+  return stack(results, [](const ScoredPredictor& scored) { return confusion_table(scored.evaluation.types); });
 }
 
 CsvTable group_table(const Results& results) {
@@ -349,6 +350,14 @@ CsvTable group_table(const Results& results) {
     }
   }
   return table;
+}
+
+CsvTable review_table(const Results& results) {
+  return stack(results, [](const ScoredPredictor& scored) { return review_table(scored.uncertainty.value().review); });
+}
+
+CsvTable reliability_table(const Results& results) {
+  return stack(results, [](const ScoredPredictor& scored) { return reliability_table(scored.uncertainty.value()); });
 }
 
 std::vector<Overlay> choose_overlays(const Evaluation& evaluation) {
@@ -388,10 +397,15 @@ void write_results(const fs::path& folder, const Results& results, const dataset
   write_file_atomically(folder / "cases.csv", to_csv(case_table(results)));
   write_file_atomically(folder / "slices.csv", to_csv(slice_table(results)));
   std::error_code ignored;
-  for (const char* file : {"groups.csv", "detections.csv", "types.csv"})
+  for (const char* file : {"groups.csv", "detections.csv", "types.csv", "review.csv", "reliability.csv"}) {
     fs::remove(folder / file, ignored);  // of an evaluation before this one
+  }
   if (results.lesions) write_file_atomically(folder / "detections.csv", to_csv(lesion_table(results)));
   if (!results.label.empty()) write_file_atomically(folder / "types.csv", to_csv(type_table(results)));
+  if (!results.scored.empty() && results.scored[0].uncertainty) {
+    write_file_atomically(folder / "review.csv", to_csv(review_table(results)));
+    write_file_atomically(folder / "reliability.csv", to_csv(reliability_table(results)));
+  }
   if (!results.group_by.empty()) write_file_atomically(folder / "groups.csv", to_csv(group_table(results)));
   if (!results.scored.empty()) write_overlays(folder / "overlays", results.scored[0].evaluation, source);
   write_file_atomically(folder / "evaluation.json", to_json(results).dump(2) + "\n");

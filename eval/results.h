@@ -31,7 +31,9 @@
 #include "eval/groups.h"
 #include "eval/lesions.h"
 #include "eval/predictor.h"
+#include "eval/readers.h"
 #include "eval/task.h"
+#include "eval/uncertainty_evaluator.h"
 
 namespace larmor::eval {
 
@@ -40,7 +42,8 @@ struct ScoredPredictor {
   PredictorOptions options;
   double seconds = 0;
   Evaluation evaluation;
-  std::vector<GroupScore> groups;  ///< where Results::group_by is given
+  std::vector<GroupScore> groups;                 ///< where Results::group_by is given
+  std::optional<UncertaintyResults> uncertainty;  ///< where it was asked for
 };
 
 struct Results {
@@ -62,6 +65,7 @@ struct Results {
   int64_t patients = 0, slices = 0, slices_positive = 0;
   std::string group_by;  ///< column of the metadata; "": patients are not grouped
   std::vector<ScoredPredictor> scored;
+  std::optional<Readers> readers;  ///< of the same patients, where there are any
 };
 
 /// Fills what is known of the data: source, fingerprint, phantom, counts over `cases`.
@@ -75,6 +79,8 @@ CsvTable slice_table(const Results& results);
 CsvTable group_table(const Results& results);
 CsvTable lesion_table(const Results& results);
 CsvTable type_table(const Results& results);
+CsvTable review_table(const Results& results);       ///< of what was asked for uncertainty
+CsvTable reliability_table(const Results& results);  ///< the same
 
 struct Overlay {
   std::string rank;  ///< best | median | worst

@@ -50,6 +50,12 @@ void VolumeMembers::add(size_t slice, const at::Tensor& probabilities) {
   }
 }
 
+Uncertainty VolumeMembers::take(size_t slice) {
+  Uncertainty maps = slices_[slice].sums.finish();
+  slices_[slice].sums = {};
+  return maps;
+}
+
 std::vector<int64_t> VolumeMembers::foreground(std::span<const int64_t> slice_numbers) {
   LARMOR_ASSERT(slice_numbers.size() == slices_.size());
   if (!largest_component_) return foreground_;
@@ -60,6 +66,7 @@ std::vector<int64_t> VolumeMembers::foreground(std::span<const int64_t> slice_nu
   for (const size_t slice : order) ascending.push_back(slice_numbers[slice]);
   for (size_t member = 0; member < foreground_.size(); ++member) {
     std::vector<Image*> masks;
+    masks.reserve(order.size());
     for (const size_t slice : order) masks.push_back(&slices_[slice].masks.at(member));
     keep_largest_component(masks, ascending);
     found.push_back(
@@ -130,11 +137,14 @@ CsvTable review_table(const std::vector<ReviewRow>& rows) {
   CsvTable table{{"case", "slices", "members", "uncertainty", "entropy_inside", "entropy_border", "mutual_information", "volume",
                   "volume_low", "volume_high", "unit", "most_uncertain_slice"},
                  {}};
+  const bool has_dice = !rows.empty() && rows[0].dice.has_value();
+  if (has_dice) table.header.emplace_back("dice");
   for (const ReviewRow& row : rows) {
     table.rows.push_back({row.name, std::to_string(row.slices), std::to_string(row.members), csv_number(row.uncertainty),
                           csv_number(row.entropy_inside), csv_number(row.entropy_border), csv_number(row.mutual_information),
                           csv_number(row.volume), csv_number(row.volume_low), csv_number(row.volume_high), row.unit,
                           std::to_string(row.most_uncertain_slice)});
+    if (has_dice) table.rows.back().push_back(csv_number(row.dice.value()));
   }
   return table;
 }

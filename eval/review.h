@@ -15,6 +15,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,8 +32,9 @@ class VolumeMembers {
   VolumeMembers(double threshold, bool largest_component) : threshold_(threshold), largest_component_(largest_component) {}
   /// One member's probabilities (classes x height x width, CPU) of a slice; members come in one order for every slice.
   void add(size_t slice, const at::Tensor& probabilities);
-  int64_t members() const { return slices_.empty() ? 0 : slices_[0].sums.members(); }
-  Uncertainty uncertainty(size_t slice) const { return slices_[slice].sums.finish(); }
+  int64_t members() const { return static_cast<int64_t>(foreground_.size()); }
+  /// The maps of a slice that has all its members; their sums are let go.
+  Uncertainty take(size_t slice);
   /// Foreground pixels that each member finds in the whole volume. `slice_numbers`: of the slices as they were added.
   std::vector<int64_t> foreground(std::span<const int64_t> slice_numbers);
 
@@ -71,6 +73,7 @@ struct ReviewRow {
   double volume = 0, volume_low = 0, volume_high = 0;
   std::string unit;  ///< mm3 | px
   int64_t most_uncertain_slice = 0;
+  std::optional<double> dice;  ///< where there is a truth: the mean over classes
 };
 
 /// `foreground`: pixels of each member; `voxel_mm3`: NaN where there is no spacing.
@@ -79,7 +82,7 @@ ReviewRow review_row(const std::string& name, const ReviewSums& sums, std::span<
 double voxel_mm3_of(const imaging::Geometry& geometry);
 /// The most uncertain first; equal ones by name.
 void sort_for_review(std::vector<ReviewRow>& rows);
-/// One row each, in their order: case, slices, members, and the columns of the prologue.
+/// One row each, in their order: case, slices, members, the columns of the prologue, and `dice` where rows have it.
 CsvTable review_table(const std::vector<ReviewRow>& rows);
 
 }  // namespace larmor::eval

@@ -55,6 +55,21 @@ struct SignedRanks {
   double fixed = 0;              ///< part of `plus` that no sign decides (zsplit)
 };
 
+/// From 1; equal values share the mean of their ranks.
+std::vector<double> ranks_of(std::span<const double> values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (size_t first = 0; first < order.size();) {
+    size_t last = first;
+    while (last + 1 < order.size() && values[order[last + 1]] == values[order[first]]) ++last;
+    for (size_t i = first; i <= last; ++i) ranks[order[i]] = 0.5 * static_cast<double>(first + last) + 1;
+    first = last + 1;
+  }
+  return ranks;
+}
+
 double cubic(double n) { return n * (n + 1) * (2 * n + 1); }
 
 /// Ranks |d| from 1, ties share their mean rank; calls group(first, last, rank) for each run of equals of the sorted order.
@@ -190,6 +205,21 @@ double quantile(std::span<const double> values, double q) {
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());
   return interpolate(sorted, q);
+}
+
+double spearman(std::span<const double> x, std::span<const double> y) {
+  LARMOR_ASSERT(x.size() == y.size());
+  constexpr size_t kFewest = 3;
+  if (x.size() < kFewest) return kNaN;
+  const std::vector<double> a = ranks_of(x), b = ranks_of(y);
+  const double middle = 0.5 * static_cast<double>(x.size() + 1);
+  double both = 0, alone_a = 0, alone_b = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    both += (a[i] - middle) * (b[i] - middle);
+    alone_a += (a[i] - middle) * (a[i] - middle);
+    alone_b += (b[i] - middle) * (b[i] - middle);
+  }
+  return alone_a == 0 || alone_b == 0 ? kNaN : both / std::sqrt(alone_a * alone_b);
 }
 
 Interval bootstrap(int64_t cases, const std::function<double(std::span<const int64_t>)>& statistic, double confidence, int64_t resamples,

@@ -19,6 +19,8 @@ double median(std::span<const double> values);              ///< NaN without val
 double quantile(std::span<const double> values, double q);  ///< linear interpolation, as numpy's default; NaN without values
 /// Of fewer cases a percentile bootstrap says nothing: with two or three its 95 % are the whole range.
 inline constexpr int64_t kFewestForBootstrap = 5;
+/// Spearman's rank correlation, ties with their mean rank; NaN for fewer than three pairs or where all of one side are equal.
+double spearman(std::span<const double> x, std::span<const double> y);
 /// Percentile bootstrap over `cases` cases: `statistic` is given the indices of each resample. Keyed by `seed`, so repeatable.
 /// Resamples on which the statistic is NaN are left out; the interval is NaN for fewer than kFewestForBootstrap cases.
 Interval bootstrap(int64_t cases, const std::function<double(std::span<const int64_t> drawn)>& statistic, double confidence = 0.95,

@@ -155,12 +155,23 @@ void read_metrics(const fs::path& file, RunFiles& run) {
   }
 }
 
-EvaluationRecord evaluation_of(const Json& json) {
-  EvaluationRecord record{text_of(json, "tta"), text_of(json, "merge"), text_of(json, "merge_of"), number_of(json, "seconds"), {}};
+std::vector<MetricRecord> metrics_of(const Json& json) {
+  std::vector<MetricRecord> metrics;
   for (const Json& metric : list_of(json, "metrics")) {
-    record.metrics.push_back({text_of(metric, "name"), number_of(metric, "value"), number_of(metric, "low"), number_of(metric, "high"),
-                              integer_of(metric, "count"), integer_of(metric, "missed"), text_of(metric, "unit"),
-                              integer_of(metric, "one_empty")});
+    metrics.push_back({text_of(metric, "name"), number_of(metric, "value"), number_of(metric, "low"), number_of(metric, "high"),
+                       integer_of(metric, "count"), integer_of(metric, "missed"), text_of(metric, "unit"),
+                       integer_of(metric, "one_empty")});
+  }
+  return metrics;
+}
+
+EvaluationRecord evaluation_of(const Json& json) {
+  EvaluationRecord record{text_of(json, "tta"),       text_of(json, "merge"), text_of(json, "merge_of"),
+                          number_of(json, "seconds"), metrics_of(json),       {}};
+  const Json& uncertainty = member(json, "uncertainty");
+  if (uncertainty.is_object()) {
+    record.uncertainty = {integer_of(uncertainty, "members"), integer_of(uncertainty, "cases"), number_of(uncertainty, "ece"),
+                          number_of(uncertainty, "spearman")};
   }
   return record;
 }
@@ -192,6 +203,10 @@ void read_evaluation(const fs::path& file, RunFiles& run) {
   for (const Json& one : list_of(json, "overlays")) {
     evaluation.overlays.push_back({text_of(one, "rank"), text_of(one, "patient"), fs::path(text_of(one, "file")).filename().string(),
                                    integer_of(one, "slice"), number_of(one, "dice")});
+  }
+  const Json& readers = member(json, "readers");
+  if (readers.is_object()) {
+    evaluation.readers = {integer_of(readers, "cases"), integer_of(readers, "volumes"), flag_of(readers, "phantom"), metrics_of(readers)};
   }
   run.evaluation = std::move(evaluation);
 }

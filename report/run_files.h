@@ -53,10 +53,17 @@ struct MetricRecord {
   int64_t one_empty = 0;
 };
 
+/// What `larmor eval --uncertainty` adds; NaN where there is none.
+struct UncertaintyRecord {
+  int64_t members = 0, cases = 0;
+  double ece = 0, spearman = 0;
+};
+
 struct EvaluationRecord {
   std::string tta, merge, merge_of;
   double seconds = 0;
   std::vector<MetricRecord> metrics;
+  std::optional<UncertaintyRecord> uncertainty;
   const MetricRecord* find(const std::string& metric) const;
 };
 
@@ -64,6 +71,13 @@ struct OverlayRecord {
   std::string rank, patient, file;  ///< file: name inside overlays/
   int64_t slice = 0;
   double dice = 0;
+};
+
+/// Two readers of the patients that were scored (`larmor eval --readers`).
+struct ReadersRecord {
+  int64_t cases = 0, volumes = 0;  ///< read by both and scored; scored
+  bool is_phantom = false;
+  std::vector<MetricRecord> metrics;
 };
 
 /// evaluation.json, see eval/results.h.
@@ -76,6 +90,7 @@ struct EvaluationFile {
   int64_t patients = 0, slices = 0, slices_positive = 0;
   std::vector<EvaluationRecord> evaluations;
   std::vector<OverlayRecord> overlays;
+  std::optional<ReadersRecord> readers;
   const EvaluationRecord* find(const std::string& tta) const;
 };
 

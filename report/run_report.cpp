@@ -295,6 +295,52 @@ class RunReport {
     for (const EvaluationRecord& evaluation : file.evaluations) table.columns.push_back({"tta " + evaluation.tta, true});
     for (const std::string& name : metric_order(file.evaluations[0])) table.rows.push_back(metric_row(name));
     add(std::move(table));
+    add_readers(file);
+    add_uncertainty(file);
+  }
+
+  /// The human line.
+  void add_readers(const EvaluationFile& file) {
+    if (!file.readers) return;
+    Table table{fmt::format("Two readers, {} of the {} scored here [95 % bootstrap interval over cases].{}", file.readers->cases,
+                            counted(file.readers->volumes, "case"), file.readers->is_phantom ? " Phantom readers." : ""),
+                {{"agreement"}, {"rule"}, {"cases", true}, {"value", true}},
+                {},
+                ""};
+    for (const MetricRecord& metric : file.readers->metrics) {
+      const auto [label, rule] = readers_text(metric);
+      table.rows.push_back({{label}, {rule}, {std::to_string(metric.count)}, {with_interval(metric)}});
+    }
+    add(std::move(table));
+  }
+
+  static std::pair<std::string, std::string> readers_text(const MetricRecord& metric) {
+    const std::string empty = metric.one_empty == 0 ? "" : fmt::format("; one mask empty: {}", metric.one_empty);
+    if (metric.name == "dice") return {"Dice", "foreground of one reader against the other's"};
+    if (metric.name == "hd95") return {"HD95 (" + metric.unit + ")", "95th percentile of surface distances" + empty};
+    if (metric.name == "kappa") return {"Cohen's kappa", "foreground against background, all voxels"};
+    if (metric.name == "kappa_labels") return {"Cohen's kappa, labels", "all labels, background included"};
+    return {"Dice, label " + metric.name.substr(metric.name.find('.') + 1), "cases where a reader gives it"};
+  }
+
+  void add_uncertainty(const EvaluationFile& file) {
+    Table table{
+        "Uncertainty: is the network unsure where it is wrong? ECE: expected calibration error over pixels, 15 bins; Spearman: rank "
+        "correlation of each case's uncertainty (review.csv) and its Dice, below 0 where doubt points to errors." +
+            data_mark(run_),
+        {{"tta"}, {"members", true}, {"ECE", true}, {"Spearman", true}, {"cases", true}},
+        {},
+        ""};
+    for (const EvaluationRecord& evaluation : file.evaluations) {
+      if (!evaluation.uncertainty) continue;
+      const UncertaintyRecord& one = *evaluation.uncertainty;
+      table.rows.push_back({{evaluation.tta},
+                            {std::to_string(one.members)},
+                            {three_digits(one.ece)},
+                            {three_digits(one.spearman)},
+                            {std::to_string(one.cases)}});
+    }
+    if (!table.rows.empty()) add(std::move(table));
   }
 
   /// The known ones in their order, then the others (single classes).

@@ -116,10 +116,17 @@ eval::ScoredPredictor score(const Recipe& recipe, const Dataset& dataset, const 
   options.on_progress = [&](int64_t done, int64_t total) {
     if (request.on_progress) request.on_progress(recipe.eval.tta, done, total);
   };
+  const eval::SegmentationOptions segmentation = segmentation_options(recipe);
+  std::optional<eval::UncertaintyEvaluator> uncertainty;
+  if (request.uncertainty) {
+    uncertainty.emplace(segmentation.threshold, segmentation.largest_component, *dataset.source);
+    options.uncertainty = &*uncertainty;
+  }
   const auto start = Clock::now();
-  eval::ScoredPredictor scored{recipe.eval, 0, eval::evaluate(predictor, *loader, task, *dataset.source, options), {}};
+  eval::ScoredPredictor scored{recipe.eval, 0, eval::evaluate(predictor, *loader, task, *dataset.source, options), {}, {}};
+  if (uncertainty) scored.uncertainty = uncertainty->finish(scored.evaluation);
   if (!request.group_by.empty())
-    scored.groups = eval::score_groups(scored.evaluation, *dataset.source, request.group_by, segmentation_options(recipe).bootstrap);
+    scored.groups = eval::score_groups(scored.evaluation, *dataset.source, request.group_by, segmentation.bootstrap);
   scored.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return scored;
 }
@@ -158,6 +165,15 @@ void require_same_label(const std::vector<TrainedNetwork>& members) {
                                   member.file.string(), other.column, fmt::join(other.classes, ", "), members[0].file.string(),
                                   first.column, fmt::join(first.classes, ", ")));
   }
+}
+
+std::set<eval::VolumeName> volumes_of(const datasets::Source& source, const std::vector<int64_t>& cases) {
+  std::set<eval::VolumeName> volumes;
+  for (const int64_t index : cases) {
+    const datasets::CaseKey& key = source.cases()[static_cast<size_t>(index)].key;
+    volumes.emplace(key.subject, key.session);
+  }
+  return volumes;
 }
 
 /// Weights alone do not tell where data are.
@@ -205,6 +221,9 @@ Evaluated evaluate_run(const EvaluateRequest& request) {
   const auto task = make_task(recipe, networks[0]->info().classes);
   eval::Results results = describe(members, recipe, dataset, side, cases);
   results.group_by = request.group_by;
+  if (!request.readers.empty()) {
+    results.readers = eval::readers_of(eval::read_agreement(request.readers), volumes_of(*dataset.source, cases), request.readers);
+  }
   const std::vector<std::string> augmentations = request.tta.empty() ? std::vector<std::string>{recipe.eval.tta} : request.tta;
   for (const std::string& tta : augmentations) {
     recipe.eval.tta = tta;

@@ -30,9 +30,11 @@ struct EvaluateRequest {
   std::optional<double> lesion_overlap;         ///< none: the recipe's
   std::optional<int64_t> smallest_lesion;
   std::optional<double> smallest_lesion_mm3;
-  bool no_label = false;  ///< leave out the recipe's task.label: data whose patients' types are not known
-  std::string group_by;   ///< column of the metadata; "": patients are not grouped
-  int64_t batch = 0;      ///< 0: the recipe's
+  bool no_label = false;     ///< leave out the recipe's task.label: data whose patients' types are not known
+  std::string group_by;      ///< column of the metadata; "": patients are not grouped
+  bool uncertainty = false;  ///< calibration and the review list too
+  std::string readers;       ///< agreement.json of two readers of these patients; "": none
+  int64_t batch = 0;         ///< 0: the recipe's
   at::Device device = at::kCPU;
   /// After each batch; may throw to stop.
   std::function<void(const std::string& tta, int64_t done, int64_t total)> on_progress;

@@ -8,6 +8,7 @@
 #include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "eval/agreement.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
 
@@ -55,6 +56,35 @@ TEST_F(EvalSlow, KeepsTheEvaluationInTheRun) {
   EXPECT_EQ(read_csv(folder_ / "run/slices.csv").rows.size(), 12u);
   EXPECT_EQ(read_file(options.csv), read_file(folder_ / "run/cases.csv"));
   for (const Json& overlay : stored["overlays"]) EXPECT_TRUE(fs::exists(folder_ / "run" / overlay["file"].get<std::string>()));
+}
+
+TEST_F(EvalSlow, UncertaintyAndReadersStandBelowTheNetwork) {
+  larmor::testing::write_tiny_run(folder_ / "unsure", larmor::testing::tiny_recipe(folder_ / "data"), 1);
+  eval::Agreement agreement;
+  agreement.cases.resize(1);
+  agreement.cases[0].name = larmor::testing::tiny_patient(2);
+  agreement.cases[0].dice = 0.75;
+  agreement.cases[0].unit = "px";
+  write_file_atomically(folder_ / "agreement.json", eval::to_json(agreement).dump());
+  EvalOptions options = options_for({(folder_ / "unsure").string()});
+  options.tta = {"none", "tta2"};
+  options.uncertainty = true;
+  options.readers = (folder_ / "agreement.json").string();
+  const std::string text = run(options);
+  EXPECT_THAT(text, ::testing::HasSubstr("  calibration error, 15 bins (ECE) "));
+  EXPECT_THAT(text, ::testing::HasSubstr("two readers, 1 of the 2 cases scored here\n"));
+  const Json stored = Json::parse(read_file(folder_ / "unsure/evaluation.json"));
+  EXPECT_EQ(stored["evaluations"][0]["uncertainty"]["members"], 1);
+  EXPECT_EQ(stored["evaluations"][1]["uncertainty"]["members"], 4);
+  EXPECT_EQ(stored["readers"]["metrics"][0]["value"], 0.75);
+  const CsvTable review = read_csv(folder_ / "unsure/review.csv"), reliability = read_csv(folder_ / "unsure/reliability.csv");
+  EXPECT_EQ(review.rows.size(), 4u);
+  EXPECT_EQ(review.header.front(), "tta");
+  EXPECT_EQ(review.header.back(), "dice");
+  EXPECT_EQ(reliability.rows.size(), 30u);
+  run(options_for({(folder_ / "unsure").string()}));
+  EXPECT_FALSE(fs::exists(folder_ / "unsure/review.csv"));  // of the evaluation before
+  EXPECT_FALSE(Json::parse(read_file(folder_ / "unsure/evaluation.json")).contains("readers"));
 }
 
 TEST_F(EvalSlow, JsonGoesToStdoutOrToAFile) {

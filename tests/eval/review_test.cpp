@@ -76,7 +76,7 @@ TEST(VolumeMembers, CountsWhatEachMemberFinds) {
   members.add(1, probabilities_of({"00", "00"}));
   EXPECT_EQ(members.members(), 2);
   EXPECT_EQ(members.foreground(std::vector<int64_t>{1, 2}), (std::vector<int64_t>{6, 1}));
-  EXPECT_NEAR(members.uncertainty(1).mutual_information[0][0].item<double>(), 0.9927744539878083 - 0.4689955935892812 / 2, 1e-6);
+  EXPECT_NEAR(members.take(1).mutual_information[0][0].item<double>(), 0.9927744539878083 - 0.4689955935892812 / 2, 1e-6);
 }
 
 /// Each member is cut like the prediction: slices that lie apart do not touch, whatever their order.
@@ -118,6 +118,10 @@ TEST(Review, TheMostUncertainFirst) {
   EXPECT_EQ(table.rows[0][table.column("case")], "doubtful");
   EXPECT_EQ(table.rows[0][table.column("volume_low")], "");
   EXPECT_EQ(table.rows[0][table.column("uncertainty")], "0.5");
+  EXPECT_EQ(table.header.back(), "most_uncertain_slice");
+  for (ReviewRow& row : rows) row.dice = 0.25;
+  const CsvTable scored = review_table(rows);
+  EXPECT_EQ(scored.rows[3][scored.column("dice")], "0.25");
 }
 
 }  // namespace

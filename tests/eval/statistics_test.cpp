@@ -162,6 +162,16 @@ TEST(Statistics, FewValues) {
   EXPECT_TRUE(std::isnan(paired_t(one, one).p));
 }
 
+TEST(Statistics, SpearmanByHand) {
+  const std::vector<double> x = {1, 2, 3, 4, 5}, ties = {1, 2, 2, 3, 3};
+  EXPECT_NEAR(spearman(x, std::vector<double>{10, 20, 30, 40, 1000}), 1, 1e-15);
+  EXPECT_NEAR(spearman(x, std::vector<double>{0, -1, -8, -9, -11}), -1, 1e-15);
+  EXPECT_NEAR(spearman(x, std::vector<double>{5, 6, 7, 8, 7}), 0.8207826816681233, 1e-12);
+  EXPECT_NEAR(spearman(x, ties), 9 / std::sqrt(10 * 9.0), 1e-12);
+  EXPECT_TRUE(std::isnan(spearman(std::vector<double>{1, 2}, std::vector<double>{2, 1})));
+  EXPECT_TRUE(std::isnan(spearman(x, std::vector<double>(5, 0.3))));
+}
+
 TEST(Statistics, NoDifferenceIsNoEvidence) {
   const std::vector<double> same = {0.1, 0.5, 0.9};
   for (const char* zero_method : {"wilcox", "pratt", "zsplit"}) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/files.h"
 #include "tests/report/support.h"
 #include "tests/support/golden.h"
@@ -110,6 +112,31 @@ TEST_F(RunReportTest, ShowsOverlaysInThePage) {
   EXPECT_TRUE(contains(markdown_, "](<overlays/best_7.png>)"));
   expect_both("the picture overlays/gone.png is missing.");
   EXPECT_TRUE(contains(markdown_, "white: truth, orange: prediction."));
+}
+
+TEST_F(RunReportTest, ReadersAndUncertaintyStandBelowTheNetwork) {
+  write({});
+  EXPECT_FALSE(contains(markdown_, "Two readers"));
+  EXPECT_FALSE(contains(markdown_, "Uncertainty"));
+  const std::string file = folder_ / "evaluation.json";
+  nlohmann::json json = nlohmann::json::parse(read_file(file));
+  json["evaluations"][0]["uncertainty"] = {{"members", 8}, {"ece", 0.125}, {"spearman", -0.5}, {"cases", 3}};
+  json["readers"] = {
+      {"cases", 2},
+      {"volumes", 3},
+      {"phantom", true},
+      {"metrics",
+       {{{"name", "dice"}, {"value", 0.875}, {"low", nullptr}, {"high", nullptr}, {"count", 2}, {"unit", ""}, {"one_empty", 0}},
+        {{"name", "hd95"}, {"value", 2.5}, {"low", 1}, {"high", 3}, {"count", 2}, {"unit", "mm"}, {"one_empty", 1}},
+        {{"name", "dice.4"}, {"value", 0.5}, {"low", nullptr}, {"high", nullptr}, {"count", 1}, {"unit", ""}, {"one_empty", 0}}}}};
+  write_text(file, json.dump());
+  report();
+  expect_both("Two readers, 2 of the 3 cases scored here");
+  expect_both("Phantom readers.");
+  EXPECT_TRUE(contains(markdown_, "| Dice | foreground of one reader against the other's | 2 | 0.875 |"));
+  EXPECT_TRUE(contains(markdown_, "| HD95 (mm) | 95th percentile of surface distances; one mask empty: 1 | 2 | 2.500 "));
+  EXPECT_TRUE(contains(markdown_, "| Dice, label 4 | cases where a reader gives it | 1 | 0.500 |"));
+  EXPECT_TRUE(contains(markdown_, "| none | 8 | 0.125 | -0.500 | 3 |"));
 }
 
 TEST_F(RunReportTest, MissingPartsSayHowToGetThem) {
