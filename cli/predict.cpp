@@ -285,7 +285,7 @@ void require_allowed(const std::vector<Job>& jobs, const PredictOptions& options
     sources.insert(sources.end(), job.sources.begin(), job.sources.end());
     results.insert(results.end(), job.results.begin(), job.results.end());
   }
-  require_apart(options.output, results, options.input, sources);
+  require_results_apart(options.output, results, options.input, sources);
   if (options.uncertainty) results.emplace_back(kReviewFile);
   if (!options.overwrite) require_free(options.output, results);
 }
@@ -364,7 +364,7 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
   require_allowed(options);
   if (options.output.empty()) throw_usage_error("--output: say where the results go");
   require_folder("--output", options.output);
-  require_apart(options.output, {}, options.input, {});  // before the networks are read
+  require_results_apart(options.output, {}, options.input, {});  // before the networks are read
   const Setup setup = make_setup(options);
   eval::Predictor predictor(setup.networks, *setup.task, setup.recipe.eval, at::Device(global.device));
   const std::vector<Job> jobs =
@@ -388,7 +388,9 @@ std::vector<PredictedCase> predict_cases(const PredictOptions& options, const Gl
     predicted.back().seconds = seconds_since(start);
     if (options.uncertainty) write_review(options.output, predicted);
     done += job.slices;
-    bar.message(fmt::format("{:>4}/{}  {}  {}", predicted.size(), jobs.size(), job.name, outcome_of(predicted.back())));
+    const std::string line = fmt::format("{:>4}/{}  {}  {}", predicted.size(), jobs.size(), job.name, outcome_of(predicted.back()));
+    bar.message(line);
+    if (global.quiet && !predicted.back().failure.empty()) std::cerr << line << "\n";  // told even where nothing else is
   }
   require_any(predicted);
   return predicted;

@@ -22,8 +22,8 @@ fs::path folder_of(const fs::path& file) { return fs::weakly_canonical(fs::absol
 
 }  // namespace
 
-void require_apart(const std::string& output, std::span<const fs::path> results, const std::string& input,
-                   std::span<const fs::path> sources) {
+void require_results_apart(const std::string& output, std::span<const fs::path> results, const std::string& input,
+                           std::span<const fs::path> sources) {
   std::vector<fs::path> targets{folder_of(fs::path(output) / "x")};
   for (const fs::path& name : results) {
     fs::path folder = folder_of(fs::path(output) / name);

@@ -8,8 +8,8 @@
 namespace larmor::cli {
 
 /// Error (usage) when a result would lie in the input's folder or beside one of its files. `results`: names below the output.
-void require_apart(const std::string& output, std::span<const std::filesystem::path> results, const std::string& input,
-                   std::span<const std::filesystem::path> sources);
+void require_results_apart(const std::string& output, std::span<const std::filesystem::path> results, const std::string& input,
+                           std::span<const std::filesystem::path> sources);
 
 /// Error (usage) when one of the results is there already: it may be somebody's corrected mask.
 void require_free(const std::string& output, std::span<const std::filesystem::path> results);

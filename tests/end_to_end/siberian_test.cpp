@@ -254,7 +254,9 @@ TEST_F(SiberianEnd, ASubjectThatCannotBeRegisteredIsTold) {
   EXPECT_FALSE(fs::exists(folder_ / "partly/SBT_PH_0002"));
   const ProcessResult none = predict(whole(), "noisy/SBT_PH_0002", "none", {"--quiet"});
   EXPECT_EQ(none.exit_code, 3);
-  EXPECT_TRUE(none.err.starts_with("every subject is excluded; the first is SBT_PH_0002: registration of FLAIR failed: ")) << none.err;
+  EXPECT_TRUE(none.err.starts_with("   1/1  SBT_PH_0002  EXCLUDED: registration of FLAIR failed: ")) << "even with --quiet: " << none.err;
+  EXPECT_NE(none.err.find("\nevery subject is excluded; the first is SBT_PH_0002: registration of FLAIR failed: "), std::string::npos)
+      << none.err;
 }
 
 TEST_F(SiberianEnd, BadSubjectsAreOneLine) {
@@ -277,8 +279,10 @@ TEST_F(SiberianEnd, BadSubjectsAreOneLine) {
   fs::copy(scans(), folder_ / "mixed", fs::copy_options::recursive);
   fs::remove_all(folder_ / "mixed/case_a/series_3");
   fs::copy(scans() / "case_b/series_3", folder_ / "mixed/case_a/series_3", fs::copy_options::recursive);
-  expect(predict(whole(), "mixed/case_a", "bad"), 3,
-         "case_a: series 3 is of patient 'SBT_PH_0002' and series 2 of patient 'SBT_PH_0001'; put each into its own folder");
+  expect(
+      predict(whole(), "mixed/case_a", "bad"), 3,
+      "case_a: case_a/series_1/0001.dcm is of patient 'SBT_PH_0001' and case_a/series_3/0001.dcm of patient 'SBT_PH_0002'; put each into "
+      "its own folder");
   EXPECT_FALSE(fs::exists(folder_ / "bad"));
 }
 

@@ -14,7 +14,6 @@
 namespace larmor::eval {
 namespace {
 
-using datasets::CaseKey;
 using imaging::Image;
 using testing::MemorySource;
 using testing::TinySegmenter;
