@@ -48,9 +48,9 @@ void print_result(const train::TrainResult& result, const train::Recipe& recipe,
               << "\n";
     return;
   }
-  std::cout << fmt::format("{} after {} epochs in {}: best {} {:.4f} in epoch {}   weights {}\n",
-                           result.stopped_early ? "stopped early" : "done", result.epochs_done, format_clock(result.wall_seconds),
-                           recipe.train.monitor, result.best_value, result.best_epoch, folder.best().string());
+  std::cout << fmt::format("{} after {} in {}: best {} {:.4f} in epoch {}   weights {}\n", result.stopped_early ? "stopped early" : "done",
+                           counted(result.epochs_done, "epoch"), format_clock(result.wall_seconds), recipe.train.monitor, result.best_value,
+                           result.best_epoch, folder.best().string());
 }
 
 int run_train(const TrainCommandOptions& options, const GlobalOptions& global) {

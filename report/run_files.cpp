@@ -287,6 +287,7 @@ RunFiles read_evaluation_of(const fs::path& folder, const std::vector<fs::path>&
   read_evaluation(folder / "evaluation.json", run);
   if (!run.evaluation) return run;
   std::vector<std::string> wanted;
+  wanted.reserve(weights.size());
   for (const fs::path& file : weights) wanted.push_back(fs::exists(file) ? checksum_of_file(file) : "");
   run.has_outdated_evaluation = run.evaluation->checksums != wanted;
   if (run.has_outdated_evaluation) {

@@ -70,8 +70,8 @@ StartReport describe_start(const Recipe& recipe, const Dataset& dataset, const m
                               used == stored ? "all used" : format_count(static_cast<double>(used)) + " used", weights),
                   fmt::format("optim    {} lr {} · {}      loss  {}", recipe.optim.name, scalar_option(recipe.optim.options, "lr"),
                               recipe.optim.schedule, recipe.loss),
-                  fmt::format("device   {}, {} threads · {} · loader {} workers · cache {} MiB", device.str(), threads,
-                              recipe.train.precision, recipe.data.workers, recipe.data.cache_mib)};
+                  fmt::format("device   {}, {} · {} · loader {} · cache {} MiB", device.str(), counted(threads, "thread"),
+                              recipe.train.precision, counted(recipe.data.workers, "worker"), recipe.data.cache_mib)};
   report.json = {{"recipe", recipe.name},
                  {"command", command},
                  {"versions", versions()},

@@ -206,6 +206,33 @@ TEST(DicomTest, SeriesOfOneNameAreToldApart) {
             folder.string() + ": 2 DICOM series, name the folder of one: 7 't1_vibe_tra_iso_hires', 7 't1_vibe_tra_iso_hires'");
 }
 
+/// Cut off, a slice at the end of a series would only make the volume shorter; cut in front of its pixels, it is a file without any.
+TEST(DicomError, FilesThatAreNoImages) {
+  const fs::path folder = testing::make_temporary_folder("dicom");
+  write_dicom_series(folder, some_volume(), some_series());
+  const DicomFolder whole = list_dicom(folder);
+  ASSERT_EQ(whole.series.size(), 1u);
+  const fs::path last = whole.series[0].files.back();
+  const std::string bytes = read_file(last);
+  write_file_atomically(last, bytes.substr(0, bytes.size() - 1));
+  ASSERT_EQ(list_dicom(folder).unreadable.size(), 1u);
+  const std::string cut = testing::data_error([&] { read_dicom(folder); });
+  EXPECT_EQ(cut, list_dicom(folder).unreadable[0]);
+  EXPECT_EQ(cut.find(last.string() + ": "), 0u) << cut;
+  EXPECT_TRUE(cut.ends_with(": the file is cut off")) << cut;
+  write_file_atomically(last, "");
+  EXPECT_EQ(testing::data_error([&] { read_dicom(folder); }), last.string() + ": is empty");
+  const size_t pixels = bytes.find(std::string_view("\xE0\x7F\x10\x00", 4));
+  ASSERT_NE(pixels, std::string::npos);
+  write_file_atomically(last, bytes.substr(0, pixels));
+  const DicomFolder without = list_dicom(folder);
+  EXPECT_EQ(without.without_pixels, std::vector<fs::path>{last});
+  EXPECT_TRUE(without.unreadable.empty());
+  for (const fs::path& file : whole.series[0].files) fs::remove(file);
+  write_file_atomically(last, bytes.substr(0, pixels));
+  EXPECT_EQ(testing::data_error([&] { read_dicom(folder); }), last.string() + ": has no pixels");
+}
+
 TEST(DicomError, SlicesThatAreNoVolume) {
   using Change = bool (*)(Image&, DicomSeries&, int64_t);
   const std::pair<Change, std::string> cases[] = {
