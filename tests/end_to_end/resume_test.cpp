@@ -68,6 +68,14 @@ TEST_F(ResumeEnd, AnotherRecipeIsRefused) {
   const ProcessResult second = train("other", {"train.epochs=1", "data.batch=3", "--resume"});
   EXPECT_EQ(second.exit_code, 2);
   EXPECT_EQ(second.err, "other: cannot resume with another recipe (data.batch: 2 → 3); use another --run-dir or --overwrite\n");
+  std::ofstream(folder_ / "classes.yaml") << "include: tiny.yaml\nmodel: {classes: 2}\n";
+  const ProcessResult scored = run_larmor({"eval", "other", "--recipe", "classes.yaml", "--threads", "1"}, folder_);
+  EXPECT_EQ(scored.exit_code, 3);
+  EXPECT_EQ(scored.out, "");
+  EXPECT_EQ(scored.err,
+            "other/checkpoints/best.safetensors: not the weights of this linknet: 2 of another shape (segmentation_head.0.weight: 2x32x1x1 "
+            "here, 1x32x1x1 in the file, …)\n");
+  EXPECT_FALSE(fs::exists(folder_ / "other/evaluation.json"));
 }
 
 TEST_F(ResumeEnd, ARunIsNotOverwrittenBySurprise) {
